@@ -81,3 +81,13 @@ export type Failure =
 
 /** The kinds of `Failure`. */
 export type FailureKind = Failure['kind'];
+
+/**
+ * What an actor of the shell rejected with. The shell rejects with a `Failure`; anything else is a defect of this client,
+ * and its text stays out of what inspection shows.
+ */
+export function asFailure(error: unknown, stage: Stage): Failure {
+  const known = error as Partial<Failure> | null | undefined;
+  if (typeof known?.kind === 'string' && typeof known.retry === 'string') return known as Failure;
+  return { kind: 'internal', stage, text: 'unexpected error', retry: 'never' };
+}

@@ -1,0 +1,84 @@
+/**
+ * The pause before the next attempt: a state that people look at and can cut short.
+ *
+ * While the network is known to be away no timer is armed at all. How long the pause is, is decided by `retryDelay` with
+ * a random number that is handed in, so that a test can say what comes next.
+ */
+import { setup } from 'xstate';
+
+/** How the pauses between attempts grow, in milliseconds. */
+export interface BackoffPolicy {
+  /** The ceiling of the first pause. */
+  readonly start: number;
+  /** What the ceiling is multiplied by after each further failure. */
+  readonly factor: number;
+  /** The highest ceiling. */
+  readonly cap: number;
+}
+
+/** Milliseconds that every pause lasts at least, so that no answer of a server can make a client spin. */
+export const SHORTEST_PAUSE = 100;
+
+/**
+ * The pause before attempt number `attempt` (1 for the first after a failure): full jitter below an exponential ceiling.
+ *
+ * @param random a number in [0, 1)
+ */
+export function retryDelay(policy: BackoffPolicy, attempt: number, random: number): number {
+  const ceiling = Math.min(policy.cap, policy.start * policy.factor ** (attempt - 1));
+  const floor = Math.min(SHORTEST_PAUSE, policy.cap);
+  return Math.round(floor + random * Math.max(0, ceiling - floor));
+}
+
+export interface BackoffInput {
+  /** Milliseconds to pause. */
+  readonly delay: number;
+  /** The network is known to be away. */
+  readonly offline: boolean;
+}
+
+export type BackoffEvent =
+  | { readonly type: 'retry' }
+  | { readonly type: 'wake' }
+  | { readonly type: 'network.offline' }
+  | { readonly type: 'network.online' };
+
+export const backoffMachine = setup({
+  types: {
+    context: {} as BackoffInput,
+    input: {} as BackoffInput,
+    events: {} as BackoffEvent,
+  },
+  guards: {
+    offline: ({ context }) => context.offline,
+  },
+  delays: {
+    pause: ({ context }) => context.delay,
+  },
+}).createMachine({
+  id: 'backoff',
+  context: ({ input }) => input,
+  initial: 'deciding',
+  on: {
+    retry: '.over',
+  },
+  states: {
+    deciding: {
+      description: 'Is there a network to wait for?',
+      always: [{ guard: 'offline', target: 'held' }, { target: 'counting' }],
+    },
+    counting: {
+      description: 'The clock runs towards the next attempt.',
+      on: { wake: 'over', 'network.offline': 'held' },
+      after: { pause: 'over' },
+    },
+    held: {
+      description: 'No network: no timer is armed.',
+      on: { 'network.online': 'over' },
+    },
+    over: {
+      description: 'Time for the next attempt.',
+      type: 'final',
+    },
+  },
+});

@@ -1,0 +1,177 @@
+/**
+ * One XML stream over one connection, from its header to its footer; never used twice.
+ *
+ * It knows nothing of features, authentication or stanzas. It decides when the header, a stream error and the footer are
+ * written, how long the peer may take to answer them, and with what cause the stream ended. States only move forward;
+ * `reset` after TLS and SASL is the single way back. RFC 6120 §4
+ */
+import { assign, setup } from 'xstate';
+import type { Failure } from './failure.ts';
+import type { StreamError, StreamEvent, WireCommand } from './wire.ts';
+
+export interface StreamInput {
+  /** Milliseconds to wait for the connection, and then for the peer's header. */
+  readonly timeout: number;
+  /** Milliseconds to wait for the peer's footer once ours is written. */
+  readonly shutdown: number;
+}
+
+export interface StreamContext extends StreamInput {
+  /** Why the stream ended; null while it has not, and when it was simply asked to. */
+  readonly cause: Failure | null;
+}
+
+/** Why the stream ended; no cause when its owner closed it without one. */
+export interface StreamOutput {
+  readonly cause: Failure | null;
+}
+
+export type StreamMachineEvent =
+  | StreamEvent
+  /** Start the stream anew on the same connection. RFC 6120 §4.3.3 */
+  | { readonly type: 'reset' }
+  /** End the stream in good order, telling the peer `error` if there is one. */
+  | { readonly type: 'close'; readonly failure: Failure | null; readonly error: StreamError | null }
+  /** End it at once. */
+  | { readonly type: 'abort'; readonly failure: Failure | null };
+
+/** Milliseconds the connection itself may take to close once the stream is over on both sides. */
+const LINGER = 1000;
+
+const errorCommand = (error: StreamError | null): WireCommand =>
+  error === null ? { kind: 'footer' } : { kind: 'error', error };
+
+const headerFault = (fault: string | null): WireCommand => ({
+  kind: 'error',
+  error: { condition: fault ?? 'bad-format' },
+});
+
+export const streamMachine = setup({
+  types: {
+    context: {} as StreamContext,
+    input: {} as StreamInput,
+    events: {} as StreamMachineEvent,
+    output: {} as StreamOutput,
+  },
+  actions: {
+    write: (_, _command: WireCommand) => {},
+    closeTransport: () => {},
+    /** The first cause is the cause: whatever follows is its consequence. */
+    blamePeer: assign(({ context, event }) =>
+      context.cause === null && 'failure' in event ? { cause: event.failure } : {},
+    ),
+    blameOwner: assign(({ event }) => ('failure' in event ? { cause: event.failure } : {})),
+    blameSilence: assign({
+      cause: { kind: 'stream', stage: 'online', text: 'closed by the server', retry: 'backoff' },
+    }),
+    blameHeader: assign(({ event }) => ({
+      cause: {
+        kind: 'protocol',
+        stage: 'stream',
+        condition: event.type === 'stream.header' && event.fault !== null ? event.fault : 'bad-format',
+        text: 'unacceptable stream header',
+        retry: 'backoff',
+      } as const,
+    })),
+    blameClock: assign((_, params: { stage: 'connect' | 'stream' }) => ({
+      cause: { kind: 'timeout', stage: params.stage, text: 'no answer in time', retry: 'backoff' } as const,
+    })),
+  },
+  guards: {
+    acceptable: ({ event }) => event.type === 'stream.header' && event.fault === null,
+    withError: ({ event }) => event.type === 'close' && event.error !== null,
+  },
+  delays: {
+    timeout: ({ context }) => context.timeout,
+    shutdown: ({ context }) => context.shutdown,
+    linger: LINGER,
+  },
+}).createMachine({
+  id: 'stream',
+  context: ({ input }) => ({ ...input, cause: null }),
+  initial: 'READY',
+  on: {
+    'transport.lost': { target: '.CLOSED', actions: 'blamePeer' },
+    abort: { target: '.CLOSED', actions: 'blamePeer' },
+  },
+  states: {
+    READY: {
+      description: 'No connection yet.',
+      meta: { spec: 'RFC 6120 §3' },
+      on: {
+        'transport.connected': 'CONNECTED',
+        close: { target: 'CLOSED', actions: 'blameOwner' },
+      },
+      after: { timeout: { target: 'CLOSED', actions: { type: 'blameClock', params: { stage: 'connect' } } } },
+    },
+    CONNECTED: {
+      description: 'A connection carries the stream.',
+      initial: 'STREAM_HEADER_SENT',
+      on: {
+        'stream.error': { target: 'CLOSING', actions: 'blamePeer' },
+        'stream.violation': {
+          target: 'CLOSING',
+          actions: ['blamePeer', { type: 'write', params: ({ event }) => ({ kind: 'error', error: event.error }) }],
+        },
+        'stream.footer': {
+          target: 'CLOSING_STREAM_FOOTER_RECEIVED',
+          actions: ['blameSilence', { type: 'write', params: { kind: 'footer' } }],
+        },
+        'transport.ended': { target: 'CLOSING_STREAM_FOOTER_RECEIVED', actions: 'blameSilence' },
+        close: [
+          {
+            guard: 'withError',
+            target: 'CLOSING',
+            actions: ['blameOwner', { type: 'write', params: ({ event }) => errorCommand(event.error) }],
+          },
+          { target: 'CLOSING', actions: 'blameOwner' },
+        ],
+      },
+      states: {
+        STREAM_HEADER_SENT: {
+          description: 'Our header is written; the peer owes its own.',
+          meta: { spec: 'RFC 6120 §4.2' },
+          entry: { type: 'write', params: { kind: 'header' } },
+          on: {
+            'stream.header': [
+              { guard: 'acceptable', target: 'OPEN' },
+              {
+                target: '#stream.CLOSING',
+                actions: ['blameHeader', { type: 'write', params: ({ event }) => headerFault(event.fault) }],
+              },
+            ],
+          },
+          after: {
+            timeout: { target: '#stream.CLOSING', actions: { type: 'blameClock', params: { stage: 'stream' } } },
+          },
+        },
+        OPEN: {
+          description: 'Both headers are through.',
+          meta: { spec: 'RFC 6120 §4.2' },
+          on: { reset: 'STREAM_HEADER_SENT' },
+        },
+      },
+    },
+    CLOSING: {
+      description: 'Our footer is written; the peer owes its own.',
+      meta: { spec: 'RFC 6120 §4.4' },
+      entry: { type: 'write', params: { kind: 'footer' } },
+      on: {
+        'stream.footer': 'CLOSING_STREAM_FOOTER_RECEIVED',
+        'transport.ended': 'CLOSING_STREAM_FOOTER_RECEIVED',
+      },
+      after: { shutdown: 'CLOSED' },
+    },
+    CLOSING_STREAM_FOOTER_RECEIVED: {
+      description: 'The stream is over on both sides; the connection is closing.',
+      meta: { spec: 'RFC 6120 §4.4' },
+      entry: 'closeTransport',
+      after: { linger: 'CLOSED' },
+    },
+    CLOSED: {
+      description: 'Nothing more can happen here.',
+      type: 'final',
+    },
+  },
+  output: ({ context }) => ({ cause: context.cause }),
+});
