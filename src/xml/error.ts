@@ -1,0 +1,20 @@
+/** The stream error that a violation is answered with (RFC 6120 §4.9.3); `invalid-xml` for what we were asked to send. */
+export type XmlCondition =
+  | 'not-well-formed'
+  | 'restricted-xml'
+  | 'bad-format'
+  | 'bad-namespace-prefix'
+  | 'policy-violation'
+  | 'unsupported-encoding'
+  | 'invalid-xml';
+
+/** XML that was refused, received or about to be sent. The message never quotes content, for content may be secret. */
+export class XmlError extends Error {
+  override readonly name = 'XmlError';
+  readonly condition: XmlCondition;
+
+  constructor(condition: XmlCondition, message: string) {
+    super(message);
+    this.condition = condition;
+  }
+}
