@@ -56,13 +56,13 @@ export const streamMachine = setup({
   actions: {
     write: (_, _command: WireCommand) => {},
     closeTransport: () => {},
-    /** The first cause is the cause: whatever follows is its consequence. */
-    blamePeer: assign(({ context, event }) =>
-      context.cause === null && 'failure' in event ? { cause: event.failure } : {},
-    ),
-    blameOwner: assign(({ event }) => ('failure' in event ? { cause: event.failure } : {})),
-    blameSilence: assign({
+    /** The cause that came with the event. */
+    blame: assign(({ event }) => ('failure' in event ? { cause: event.failure } : {})),
+    blameFooter: assign({
       cause: { kind: 'stream', stage: 'online', text: 'closed by the server', retry: 'backoff' },
+    }),
+    blameEnd: assign({
+      cause: { kind: 'network', stage: 'online', text: 'the connection ended without a word', retry: 'backoff' },
     }),
     blameHeader: assign(({ event }) => ({
       cause: {
@@ -90,9 +90,10 @@ export const streamMachine = setup({
   id: 'stream',
   context: ({ input }) => ({ ...input, cause: null }),
   initial: 'READY',
+  // The first cause is the cause: the closing states below answer these themselves, and blame nobody any more.
   on: {
-    'transport.lost': { target: '.CLOSED', actions: 'blamePeer' },
-    abort: { target: '.CLOSED', actions: 'blamePeer' },
+    'transport.lost': { target: '.CLOSED', actions: 'blame' },
+    abort: { target: '.CLOSED', actions: 'blame' },
   },
   states: {
     READY: {
@@ -100,7 +101,7 @@ export const streamMachine = setup({
       meta: { spec: 'RFC 6120 §3' },
       on: {
         'transport.connected': 'CONNECTED',
-        close: { target: 'CLOSED', actions: 'blameOwner' },
+        close: { target: 'CLOSED', actions: 'blame' },
       },
       after: { timeout: { target: 'CLOSED', actions: { type: 'blameClock', params: { stage: 'connect' } } } },
     },
@@ -108,23 +109,23 @@ export const streamMachine = setup({
       description: 'A connection carries the stream.',
       initial: 'STREAM_HEADER_SENT',
       on: {
-        'stream.error': { target: 'CLOSING', actions: 'blamePeer' },
+        'stream.error': { target: 'CLOSING', actions: 'blame' },
         'stream.violation': {
           target: 'CLOSING',
-          actions: ['blamePeer', { type: 'write', params: ({ event }) => ({ kind: 'error', error: event.error }) }],
+          actions: ['blame', { type: 'write', params: ({ event }) => ({ kind: 'error', error: event.error }) }],
         },
         'stream.footer': {
           target: 'CLOSING_STREAM_FOOTER_RECEIVED',
-          actions: ['blameSilence', { type: 'write', params: { kind: 'footer' } }],
+          actions: ['blameFooter', { type: 'write', params: { kind: 'footer' } }],
         },
-        'transport.ended': { target: 'CLOSING_STREAM_FOOTER_RECEIVED', actions: 'blameSilence' },
+        'transport.ended': { target: 'CLOSING_STREAM_FOOTER_RECEIVED', actions: 'blameEnd' },
         close: [
           {
             guard: 'withError',
             target: 'CLOSING',
-            actions: ['blameOwner', { type: 'write', params: ({ event }) => errorCommand(event.error) }],
+            actions: ['blame', { type: 'write', params: ({ event }) => errorCommand(event.error) }],
           },
-          { target: 'CLOSING', actions: 'blameOwner' },
+          { target: 'CLOSING', actions: 'blame' },
         ],
       },
       states: {
@@ -159,6 +160,8 @@ export const streamMachine = setup({
       on: {
         'stream.footer': 'CLOSING_STREAM_FOOTER_RECEIVED',
         'transport.ended': 'CLOSING_STREAM_FOOTER_RECEIVED',
+        'transport.lost': 'CLOSED',
+        abort: 'CLOSED',
       },
       after: { shutdown: 'CLOSED' },
     },
@@ -166,6 +169,7 @@ export const streamMachine = setup({
       description: 'The stream is over on both sides; the connection is closing.',
       meta: { spec: 'RFC 6120 §4.4' },
       entry: 'closeTransport',
+      on: { 'transport.lost': 'CLOSED', abort: 'CLOSED' },
       after: { linger: 'CLOSED' },
     },
     CLOSED: {
