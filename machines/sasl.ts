@@ -44,7 +44,8 @@ export interface SaslContext extends SaslInput {
   readonly refused: readonly string[];
   /** The wager was lost: no more -PLUS on this stream. */
   readonly unbound: boolean;
-  readonly asked: number;
+  /** How often credentials were asked for because the server refused the ones before. */
+  readonly retries: number;
   readonly failure: Failure | null;
 }
 
@@ -114,7 +115,7 @@ export const saslMachine = setup({
     /** Tells the server that we give up. RFC 6120 §6.4.4 */
     writeAbort: () => {},
     choose: assign({ choice: ({ context }) => chooseMechanism(context) }),
-    countQuestion: assign({ asked: ({ context }) => context.asked + 1 }),
+    countRetry: assign({ retries: ({ context }) => context.retries + 1 }),
     noteRefusal: assign(({ event }) =>
       event.type === 'sasl.failure' ? { failure: refusal(event.condition, event.text) } : {},
     ),
@@ -145,23 +146,27 @@ export const saslMachine = setup({
     dropMechanism: assign({
       refused: ({ context }) => [...context.refused, context.choice?.mechanism ?? ''],
     }),
-    dropBinding: assign({ unbound: true }),
+    /** What was refused was the binding; nothing is known against the credentials. */
+    dropBinding: assign({ unbound: true, failure: null }),
   },
   guards: {
     anyMechanism: ({ context }) => chooseMechanism(context) !== null,
     given: (_, params: { given: boolean }) => params.given,
-    wagerLost: ({ context }) => context.choice?.wager === true && !isRefusal(context, ['temporary-auth-failure']),
+    wagerLost: ({ context }) =>
+      context.choice?.wager === true &&
+      !isRefusal(context, ['temporary-auth-failure']) &&
+      chooseMechanism({ ...context, unbound: true }) !== null,
     nextMechanism: ({ context }) =>
       isRefusal(context, NEXT_MECHANISM) ||
       (isRefusal(context, ASK_AGAIN) && WITHOUT_PASSWORD.includes(context.choice?.mechanism ?? '')),
-    askAgain: ({ context }) => isRefusal(context, ASK_AGAIN) && context.asked < context.asks,
+    askAgain: ({ context }) => isRefusal(context, ASK_AGAIN) && context.retries + 1 < context.asks,
   },
   delays: {
     step: ({ context }) => context.timeout,
   },
 }).createMachine({
   id: 'sasl',
-  context: ({ input }) => ({ ...input, choice: null, refused: [], unbound: false, asked: 0, failure: null }),
+  context: ({ input }) => ({ ...input, choice: null, refused: [], unbound: false, retries: 0, failure: null }),
   initial: 'selecting',
   states: {
     selecting: {
@@ -174,7 +179,6 @@ export const saslMachine = setup({
     },
     asking: {
       description: 'The application is asked for credentials.',
-      entry: 'countQuestion',
       invoke: {
         src: 'askCredentials',
         input: ({ context }) => ({
@@ -241,7 +245,7 @@ export const saslMachine = setup({
       always: [
         { guard: 'wagerLost', target: 'selecting', actions: 'dropBinding' },
         { guard: 'nextMechanism', target: 'selecting', actions: 'dropMechanism' },
-        { guard: 'askAgain', target: 'asking' },
+        { guard: 'askAgain', target: 'asking', actions: 'countRetry' },
         { target: 'failed' },
       ],
     },
