@@ -1,0 +1,181 @@
+/**
+ * What the tests of the charts share: an actor on a clock of its own, a log of what it did, and a tally of the transitions
+ * that were taken. Children are the charts' own inert ones; how one ends is told by `done` and `error`, synchronously.
+ */
+
+import * as assert from 'uvu/assert';
+import {
+  type ActorOptions,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  type AnyStateNode,
+  type AnyTransitionDefinition,
+  type ContextFrom,
+  createActor,
+  type EventFrom,
+  type InputFrom,
+  type InspectionEvent,
+  type OutputFrom,
+  SimulatedClock,
+} from 'xstate';
+import { type Suite, suite } from '../harness.ts';
+
+/** All nodes of a chart, the root first, in the order of the document. */
+export function nodesOf(node: AnyStateNode): AnyStateNode[] {
+  return [node, ...Object.values<AnyStateNode>(node.states).flatMap(nodesOf)];
+}
+
+/** All transitions that start at a node, for whatever reason. */
+export function transitionsOf(node: AnyStateNode): AnyTransitionDefinition[] {
+  return [...[...node.transitions.values()].flat(), ...(node.always ?? [])];
+}
+
+/** `source --event[place among the candidates]` */
+function nameOf(transition: AnyTransitionDefinition): string {
+  const { source, eventType } = transition;
+  const candidates = eventType === '' ? (source.always ?? []) : (source.transitions.get(eventType) ?? []);
+  return `${source.id} --${eventType || 'always'}[${candidates.indexOf(transition)}]`;
+}
+
+/** The transitions taken by the rigs of this process, by name. */
+const taken = new Set<string>();
+
+/** The transitions of `machine` that no rig has taken. */
+export function untaken(machine: AnyStateMachine): string[] {
+  const names = nodesOf(machine.root).flatMap(transitionsOf).map(nameOf);
+  return names.filter((name) => !taken.has(name));
+}
+
+/** A value in the words of the log: its parts in a row, nothing as `-`, a failure by its condition or else its kind. */
+export function words(value: unknown): string {
+  if (value === null || value === undefined) return '-';
+  if (typeof value !== 'object') return String(value);
+  if ('kind' in value && 'retry' in value) return words('condition' in value ? value.condition : value.kind);
+  return Object.values(value).map(words).join(' ');
+}
+
+/** `{ link: { connected: 'dialing' }, network: 'online' }` as `link.connected.dialing network.online`. */
+function leaves(value: unknown, path = ''): string {
+  if (typeof value === 'string') return path + value;
+  const inner = Object.entries(value as object);
+  return inner.map(([key, below]) => leaves(below, `${path}${key}.`)).join(' ');
+}
+
+interface Running {
+  stop(): unknown;
+  getSnapshot(): { readonly status: string; readonly error: unknown };
+}
+
+/** The root actors of the test that runs. */
+const running = new Set<Running>();
+
+/** A chart on the bench. */
+export class Rig<Machine extends AnyStateMachine> {
+  readonly clock = new SimulatedClock();
+  readonly actor;
+  #log: string[] = [];
+
+  constructor(machine: Machine, input: InputFrom<Machine>) {
+    const inspect = (event: InspectionEvent) => this.#inspect(event);
+    this.actor = createActor(machine, { input, inspect, clock: this.clock } as unknown as ActorOptions<Machine>);
+    // Without an observer an error would end the whole run; `chart` looks for it after the test.
+    this.actor.subscribe({ error: () => {} });
+    running.add(this.actor);
+    this.actor.start();
+  }
+
+  #inspect(event: InspectionEvent): void {
+    if (event.type === '@xstate.microstep') {
+      for (const transition of event._transitions) taken.add(nameOf(transition));
+    } else if (event.type === '@xstate.action') {
+      const { type, params } = event.action;
+      if (type === 'xstate.emit') this.#log.push(words((params as { event: unknown }).event));
+      // What other built-in actions do shows in states, in context and in children.
+      else if (!type.startsWith('xstate.')) this.#log.push(params === undefined ? type : `${type} ${words(params)}`);
+    }
+  }
+
+  /** Sends events one after the other. */
+  send(...events: EventFrom<Machine>[]): this {
+    for (const event of events) this.actor.send(event);
+    return this;
+  }
+
+  /** Ends the child `id`, or the only child there is, with `output`. */
+  done(output?: unknown, id: string = this.#onlyChild()): this {
+    this.actor.send({ type: `xstate.done.actor.${id}`, output, actorId: id } as never);
+    return this;
+  }
+
+  /** Makes the child `id`, or the only child there is, fail with `error`. */
+  error(error: unknown, id: string = this.#onlyChild()): this {
+    this.actor.send({ type: `xstate.error.actor.${id}`, error, actorId: id } as never);
+    return this;
+  }
+
+  /** What the promise `id`, or the only child there is, was asked with. */
+  inputOf<Input>(id: string = this.#onlyChild()): Input {
+    return this.snapshot.children[id]?.getSnapshot().input as Input;
+  }
+
+  #onlyChild(): string {
+    const [id, ...others] = this.children;
+    assert.ok(id !== undefined && others.length === 0, `children: ${this.children}`);
+    return id;
+  }
+
+  /** Lets `ms` milliseconds pass. */
+  pass(ms: number): this {
+    this.clock.increment(ms);
+    return this;
+  }
+
+  get snapshot() {
+    return this.actor.getSnapshot() as AnyMachineSnapshot;
+  }
+
+  /** The active states, regions parted by blanks. */
+  get state(): string {
+    return leaves(this.snapshot.value);
+  }
+
+  get context(): ContextFrom<Machine> {
+    return this.snapshot.context;
+  }
+
+  get output(): OutputFrom<Machine> {
+    return this.snapshot.output as OutputFrom<Machine>;
+  }
+
+  /** The ids of the children that are alive. */
+  get children(): string[] {
+    return Object.keys(this.snapshot.children);
+  }
+
+  /** What was done since this was asked last: commands to the shell, and events emitted. */
+  log(): string[] {
+    return this.#log.splice(0);
+  }
+}
+
+/** A suite that also fails a test when a chart broke down in it or XState warned. Stops the rigs after each test. */
+export function chart(title: string): Suite {
+  const tests = suite(title);
+  const { warn } = console;
+  const troubles: unknown[] = [];
+  tests.before(() => {
+    console.warn = (text: unknown) => troubles.push(text);
+  });
+  tests.after(() => {
+    console.warn = warn;
+  });
+  tests.afterEach(() => {
+    for (const actor of running) {
+      if (actor.getSnapshot().status === 'error') troubles.push(actor.getSnapshot().error);
+      actor.stop();
+    }
+    running.clear();
+    assert.equal(troubles.splice(0), []);
+  });
+  return tests;
+}
