@@ -272,9 +272,10 @@ export const clientMachine = setup({
     tellStream: sendTo('stream', ({ event }) => event as never),
     tellNegotiation: sendTo('negotiation', ({ event }) => event as never),
     tellBackoff: sendTo('backoff', ({ event }) => event as never),
-    closeStream: sendTo('stream', (_, params: { failure: Failure | null; error: StreamError | null }) => ({
+    closeStream: sendTo('stream', (_, { failure, error }: { failure: Failure | null; error: StreamError | null }) => ({
       type: 'close' as const,
-      ...params,
+      failure,
+      error,
     })),
     abortStream: sendTo('stream', (_, params: { failure: Failure }) => ({ type: 'abort' as const, ...params })),
 
