@@ -185,11 +185,15 @@ const DEFECT: Failure = {
   retry: 'backoff',
 };
 
-/** A session that is gone while a new one is not wanted ends the run, whatever cut the connection. */
+/** The session is gone while a new one is not wanted: the run is over, whatever cut the connection. */
+const isOver = ({ reached, session, settings }: ClientContext): boolean =>
+  reached && session === null && !settings.allowImplicitReconnect;
+
 const finalFailure = (context: ClientContext): Failure => {
   const failure = verdict(context.sweep.failures);
-  const gone = context.reached && context.session === null && !context.settings.allowImplicitReconnect;
-  return gone && failure.retry === 'backoff' ? { ...SESSION_LOST, attempts: context.sweep.failures } : failure;
+  return isOver(context) && failure.retry === 'backoff'
+    ? { ...SESSION_LOST, attempts: context.sweep.failures }
+    : failure;
 };
 
 const lastIsEndpointFault = (context: ClientContext): boolean => {
@@ -377,6 +381,7 @@ export const clientMachine = setup({
       context.redirect !== null && redirected(context.sweep, context.redirect) !== context.sweep,
     anotherEndpoint: ({ context }) => context.sweep.endpoints.length > 0 && lastIsEndpointFault(context),
     anotherSource: ({ context }) => hasNextSource(context.sweep) && lastIsEndpointFault(context),
+    sessionGone: ({ context }) => isOver(context),
     hopeless: ({ context }) => {
       if (finalFailure(context).retry !== 'backoff') return true;
       const { maxInitialAttempts } = context.settings;
@@ -580,7 +585,10 @@ export const clientMachine = setup({
               actions: { type: 'noteFailure', params: ({ event }) => ({ failure: asFailure(event.error, 'resolve') }) },
             },
           },
-          on: { stop: { target: 'ending', actions: 'signalStopped' } },
+          on: {
+            stop: { target: 'ending', actions: 'signalStopped' },
+            'session.expired': { guard: 'mustResume', target: 'ending', actions: ['noteSessionLost', 'signalFailed'] },
+          },
           after: { step: { target: 'judging', actions: { type: 'noteFailure', params: { failure: UNRESOLVED } } } },
         },
         connected: {
@@ -628,7 +636,14 @@ export const clientMachine = setup({
               description: 'TCP, and TLS where it comes first.',
               meta: { spec: 'RFC 6120 §3, XEP-0368' },
               tags: 'connecting',
-              on: { 'transport.connected': { target: 'negotiating', actions: ['noteSecurity', 'tellStream'] } },
+              on: {
+                'transport.connected': { target: 'negotiating', actions: ['noteSecurity', 'tellStream'] },
+                'session.expired': {
+                  guard: 'mustResume',
+                  target: '#client.link.ending',
+                  actions: ['noteSessionLost', 'signalFailed'],
+                },
+              },
             },
             negotiating: {
               description: 'From the first features to a session.',
@@ -778,6 +793,7 @@ export const clientMachine = setup({
           entry: 'signalJudge',
           on: {
             judge: [
+              { guard: 'sessionGone', target: 'ending', actions: ['sumUp', 'signalFailed'] },
               { guard: 'redirected', target: 'connected', actions: ['followRedirect', 'takeEndpoint'] },
               { guard: 'anotherEndpoint', target: 'connected', actions: 'takeEndpoint' },
               { guard: 'anotherSource', target: 'resolving' },
