@@ -234,6 +234,10 @@ const causeOf = (output: StreamOutput): Failure => output.cause ?? DEFECT;
 const canResume = (session: Session | null, failure: Failure): boolean =>
   session?.ticket?.id != null && failure.kind !== 'protocol' && failure.kind !== 'conflict';
 
+/** The request to resume was answered by breaking the rules or the stream; asking again would end the same way. */
+const isBeyondResumption = ({ stage, kind }: Failure): boolean =>
+  stage === 'resume' && (kind === 'protocol' || kind === 'stream');
+
 export const clientMachine = setup({
   types: {
     context: {} as ClientContext,
@@ -375,6 +379,7 @@ export const clientMachine = setup({
     resumed: (_, params: { output: NegotiationOutput }) => params.output.type === 'resumed',
     leaving: stateIn({ link: { connected: 'leaving' } }),
     resumable: ({ context }, params: { failure: Failure }) => canResume(context.session, params.failure),
+    beyondResumption: (_, params: { failure: Failure }) => isBeyondResumption(params.failure),
     mustResume: ({ context }) => !context.settings.allowImplicitReconnect,
     sentElsewhere: ({ context }) => context.redirect !== null,
     redirected: ({ context }) =>
@@ -518,6 +523,15 @@ export const clientMachine = setup({
                     { type: 'dropSession', params: { reason: REFUSED } },
                     'forgetSession',
                     { type: 'emitDestroyed', params: { reason: REFUSED } },
+                  ],
+                },
+                'session.cut': {
+                  guard: { type: 'beyondResumption', params: ({ event }) => ({ failure: event.failure }) },
+                  target: '#client.session.none',
+                  actions: [
+                    { type: 'dropSession', params: ({ event }) => ({ reason: event.failure }) },
+                    'forgetSession',
+                    { type: 'emitDestroyed', params: ({ event }) => ({ reason: event.failure }) },
                   ],
                 },
                 'session.bound': {
