@@ -46,7 +46,7 @@ export interface ClientSettings {
   readonly tls: TlsPolicy;
   /** SASL mechanisms that may be used, strongest first. */
   readonly mechanisms: readonly string[];
-  /** PLAIN may be used on a stream that is not encrypted. */
+  /** PLAIN may be used on a stream that is not encrypted, if it does not leave this host. */
   readonly bareLogin: boolean;
   /** How often credentials may be asked for on one stream. */
   readonly asks: number;
@@ -89,6 +89,18 @@ export interface RetryPlan {
   readonly at: number;
 }
 
+/** What only the shell can know, as it was at the last look. Times in milliseconds. */
+export interface World {
+  /** Since the epoch. */
+  readonly now: number;
+  /** In [0, 1). */
+  readonly chance: number;
+  /** Since the last byte came. */
+  readonly silence: number;
+  /** Since the server was probed. */
+  readonly sinceProbe: number;
+}
+
 export interface ClientContext {
   readonly settings: ClientSettings;
   /** The bound JID; the last one while there is none. */
@@ -96,6 +108,8 @@ export interface ClientContext {
   readonly session: Session | null;
   /** This run has been online. */
   readonly reached: boolean;
+  /** The session was taken up again the last time the client came online; null before it ever did. */
+  readonly resumed: boolean | null;
   /** Failed attempts in a row. */
   readonly failures: number;
   readonly sweep: Sweep;
@@ -108,8 +122,10 @@ export interface ClientContext {
   /** The latest failure, and after a failed run what ended it. */
   readonly failure: Failure | null;
   readonly retry: RetryPlan | null;
-  /** What the shell last saw of the world outside: the time in milliseconds since the epoch, and a number in [0, 1). */
-  readonly world: { readonly now: number; readonly chance: number };
+  /** Stanzas are waiting for an acknowledgement. */
+  readonly owed: boolean;
+  /** What the shell last saw of the world outside. */
+  readonly world: World;
   /** When an online client was last cut off, in milliseconds since the epoch. */
   readonly offlineSince: number | null;
 }
@@ -204,11 +220,14 @@ const lastIsEndpointFault = (context: ClientContext): boolean => {
 const refusalOf = (output: NegotiationOutput): { failure: Failure; error: StreamError | null } =>
   output.type === 'refused' ? output : { failure: DEFECT, error: null };
 
-const negotiationInput = ({ settings, session, trust, failure, jid }: ClientContext): NegotiationInput => ({
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+
+const negotiationInput = ({ settings, session, trust, failure, jid, endpoint }: ClientContext): NegotiationInput => ({
   tls: settings.tls,
   security: trust?.security ?? null,
   mechanisms: settings.mechanisms,
-  bareLogin: settings.bareLogin,
+  bareLogin: settings.bareLogin && isLoopback(endpoint?.host ?? ''),
   asks: settings.asks,
   refusal: failure,
   previd: session?.ticket?.id ?? null,
@@ -223,6 +242,12 @@ const resourceOf = (jid: string | null): string | null => {
   const slash = jid?.indexOf('/') ?? -1;
   return jid === null || slash === -1 ? null : jid.slice(slash + 1);
 };
+
+/** The world of a chart without a shell: no time passes there. */
+const NOWHERE: World = { now: 0, chance: 0.5, silence: 0, sinceProbe: 0 };
+
+/** Milliseconds by which a timer may be late before the machine is thought to have slept. */
+const OVERSLEPT = 1000;
 
 /** setTimeout takes no more. */
 const LONGEST_DELAY = 2 ** 31 - 1;
@@ -269,12 +294,14 @@ export const clientMachine = setup({
     writeProbe: () => {},
     /** The server took the session back: settle what it handled, send the rest again. */
     replay: () => {},
+    /** The session of this connection is the client's now. */
+    holdSession: () => {},
     /** The session is gone: every token and request of it gets its final state. */
     dropSession: (_, _params: { reason: Failure | null }) => {},
     /** Nothing waits any more for a run that is over. */
     endRun: (_, _params: { reason: Failure | null }) => {},
     /** Reads the clock and throws the dice, which are the shell's. */
-    observe: assign({ world: { now: 0, chance: 0.5 } }),
+    observe: assign({ world: ({ context }) => ({ ...NOWHERE, silence: context.settings.liveness?.idle ?? 0 }) }),
 
     // Messages to children.
     tellStream: sendTo('stream', ({ event }) => event as never),
@@ -288,7 +315,15 @@ export const clientMachine = setup({
     abortStream: sendTo('stream', (_, params: { failure: Failure }) => ({ type: 'abort' as const, ...params })),
 
     // Book-keeping.
-    beginRun: assign({ reached: false, failures: 0, failure: null, retry: null, redirect: null, offlineSince: null }),
+    beginRun: assign({
+      reached: false,
+      resumed: null,
+      failures: 0,
+      failure: null,
+      retry: null,
+      redirect: null,
+      offlineSince: null,
+    }),
     beginSweep: assign(({ context }) => ({ sweep: newSweep(context.redirect), redirect: null, retry: null })),
     askNextSource: assign({ sweep: ({ context }) => nextSource(context.sweep) }),
     noteEndpoints: assign({
@@ -320,10 +355,12 @@ export const clientMachine = setup({
       const delay = retryDelay(settings.backoff, failures, world.chance);
       return { retry: { attempt: failures, delay, at: world.now + delay } };
     }),
-    leaveSweep: assign({ sweep: SPENT }),
+    leaveSweep: assign({ sweep: SPENT, owed: false }),
+    noteOwed: assign({ owed: true }),
+    noteSettled: assign({ owed: false }),
     beginGap: assign({ offlineSince: ({ context }) => context.world.now }),
     forgetFailures: assign({ failures: 0 }),
-    noteReached: assign({ reached: true, failure: null }),
+    noteReached: assign((_, params: { resumed: boolean }) => ({ reached: true, failure: null, ...params })),
     noteSession: assign(({ context }, params: { output: NegotiationOutput }) =>
       params.output.type === 'bound'
         ? {
@@ -392,16 +429,19 @@ export const clientMachine = setup({
       const { maxInitialAttempts } = context.settings;
       return !context.reached && maxInitialAttempts !== null && context.failures + 1 >= maxInitialAttempts;
     },
-    owing: () => false,
-    heardSince: () => false,
+    owing: ({ context }) => context.owed,
+    silent: ({ context: { settings, world } }) => settings.liveness !== null && world.silence >= settings.liveness.idle,
     /** The clock was asleep rather than the server: the deadline passed long before anybody looked. */
-    overslept: () => false,
+    overslept: ({ context: { settings, world } }) => world.sinceProbe > (settings.liveness?.answer ?? 0) + OVERSLEPT,
   },
   delays: {
     settle: ({ context }) => context.settings.settle,
     step: ({ context }) => context.settings.negotiationTimeout,
-    /** Until the server has been silent for long enough to be asked. */
-    idle: ({ context }) => context.settings.liveness?.idle ?? LONGEST_DELAY,
+    /** Until the server will have been silent for long enough to be asked, if it goes on like that. */
+    idle: ({ context: { settings, world } }) => {
+      const idle = settings.liveness?.idle ?? LONGEST_DELAY;
+      return world.silence < idle ? Math.ceil(idle - world.silence) : idle;
+    },
     answer: ({ context }) => context.settings.liveness?.answer ?? context.settings.negotiationTimeout,
     resumeWindow: ({ context }) => Math.min((context.session?.ticket?.max ?? Infinity) * 1000, LONGEST_DELAY),
   },
@@ -413,6 +453,7 @@ export const clientMachine = setup({
     jid: null,
     session: null,
     reached: false,
+    resumed: null,
     failures: 0,
     sweep: newSweep(),
     endpoint: null,
@@ -421,7 +462,8 @@ export const clientMachine = setup({
     trust: null,
     failure: null,
     retry: null,
-    world: { now: 0, chance: 0 },
+    owed: false,
+    world: NOWHERE,
     offlineSince: null,
   }),
   states: {
@@ -435,7 +477,7 @@ export const clientMachine = setup({
           on: {
             'session.bound': {
               target: 'fresh',
-              actions: { type: 'noteSession', params: ({ event }) => ({ output: event.output }) },
+              actions: [{ type: 'noteSession', params: ({ event }) => ({ output: event.output }) }, 'holdSession'],
             },
           },
         },
@@ -446,7 +488,7 @@ export const clientMachine = setup({
               target: 'held',
               actions: [
                 'observe',
-                'noteReached',
+                { type: 'noteReached', params: { resumed: false } },
                 'emitEstablished',
                 { type: 'emitOnline', params: { resumed: false } },
               ],
@@ -515,7 +557,12 @@ export const clientMachine = setup({
               on: {
                 'session.resumed': {
                   target: 'attached',
-                  actions: ['observe', 'noteReached', 'emitResumed', { type: 'emitOnline', params: { resumed: true } }],
+                  actions: [
+                    'observe',
+                    { type: 'noteReached', params: { resumed: true } },
+                    'emitResumed',
+                    { type: 'emitOnline', params: { resumed: true } },
+                  ],
                 },
                 'sm.failed': {
                   target: '#client.session.none',
@@ -540,6 +587,7 @@ export const clientMachine = setup({
                     { type: 'dropSession', params: { reason: REFUSED } },
                     { type: 'emitDestroyed', params: { reason: REFUSED } },
                     { type: 'noteSession', params: ({ event }) => ({ output: event.output }) },
+                    'holdSession',
                   ],
                 },
               },
@@ -753,18 +801,19 @@ export const clientMachine = setup({
                     },
                     quiet: {
                       description: 'Everything is acknowledged, as far as it can be.',
-                      on: { 'flow.waiting': 'owed' },
-                      after: {
-                        idle: [{ guard: 'heardSince', target: 'quiet', reenter: true }, { target: 'probing' }],
-                      },
+                      on: { 'flow.waiting': { target: 'owed', actions: 'noteOwed' } },
+                      after: { idle: 'checking' },
                     },
                     owed: {
                       description: 'The server owes acknowledgements.',
                       meta: { spec: 'XEP-0198 §4' },
-                      on: { 'flow.drained': 'quiet' },
-                      after: {
-                        idle: [{ guard: 'heardSince', target: 'owed', reenter: true }, { target: 'probing' }],
-                      },
+                      on: { 'flow.drained': { target: 'quiet', actions: 'noteSettled' } },
+                      after: { idle: 'checking' },
+                    },
+                    checking: {
+                      description: 'Was there really nothing in the meantime?',
+                      entry: 'observe',
+                      always: [{ guard: 'silent', target: 'probing' }, { target: 'listening' }],
                     },
                     probing: {
                       description: 'Is anybody there?',
@@ -772,16 +821,23 @@ export const clientMachine = setup({
                       entry: 'writeProbe',
                       on: {
                         'flow.heard': 'listening',
+                        'flow.waiting': { actions: 'noteOwed' },
                         probe: {},
                         wake: {},
                         'network.online': {},
                       },
-                      after: {
-                        answer: [
-                          { guard: 'overslept', target: 'probing', reenter: true },
-                          { actions: { type: 'abortStream', params: { failure: SILENT } } },
-                        ],
-                      },
+                      after: { answer: 'doubting' },
+                    },
+                    doubting: {
+                      description: 'Was it the server that slept, or were we?',
+                      entry: 'observe',
+                      always: [
+                        { guard: 'overslept', target: 'probing' },
+                        { target: 'silent', actions: { type: 'abortStream', params: { failure: SILENT } } },
+                      ],
+                    },
+                    silent: {
+                      description: 'The server is taken for dead.',
                     },
                   },
                 },

@@ -1,1 +1,40 @@
-export {};
+export type { BackoffPolicy } from '../machines/backoff.ts';
+export type { RetryPlan } from '../machines/client.ts';
+export type { Endpoint } from '../machines/endpoint.ts';
+export type { Cause, Failure, FailureKind, Retry, Stage } from '../machines/failure.ts';
+export type { Trust } from '../machines/negotiation.ts';
+export type { Features, Security } from '../machines/wire.ts';
+export { Client, createClient, type FilterOptions } from './client/client.ts';
+export type { Clock } from './client/clock.ts';
+export type { ListenOptions, Subscription } from './client/emitter.ts';
+export { ConnectionError, describeFailure, QueueFullError, StateError, TimeoutError } from './client/error.ts';
+export type { ClientEvents } from './client/events.ts';
+export type { CredentialRequest, CredentialSource, Credentials } from './client/exchange.ts';
+export type { Filter } from './client/filters.ts';
+export type { IqExchange, IqHandler } from './client/inbound.ts';
+export {
+  type ClientOptions,
+  type EndpointOption,
+  type EndpointSource,
+  OptionError,
+  type StreamManagementOptions,
+} from './client/options.ts';
+export { ReplyError, type RequestOptions } from './client/requests.ts';
+export type { ClientActor, Hook, Preparation } from './client/shell.ts';
+export { type ClientSnapshot, type Phase, phaseOf, selectRetry } from './client/snapshot.ts';
+export { type Delivered, DeliveryError, type DeliveryState, type Token } from './client/token.ts';
+export type { WaitOptions } from './client/wait.ts';
+export { escapeLocal, JID, JidError, unescapeLocal } from './jid.ts';
+export { StanzaError, type StanzaErrorOptions, type StanzaErrorType } from './stanza/error.ts';
+export { Iq, type IqType } from './stanza/iq.ts';
+export { Message, type MessageType } from './stanza/message.ts';
+export { Presence, type PresenceType, type Show } from './stanza/presence.ts';
+export type { Stanza } from './stanza/stanza.ts';
+export { discover, type ResolveSrv, type SrvRecord } from './transport/resolver.ts';
+export type { Connect } from './transport/tcp.ts';
+export type { TlsOptions } from './transport/tls.ts';
+export { type Child, Element, el, type Node } from './xml/element.ts';
+export { XmlError } from './xml/error.ts';
+export type { ParserLimits } from './xml/parser.ts';
+export { serialize } from './xml/serializer.ts';
+export { xml } from './xml/template.ts';

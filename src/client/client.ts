@@ -1,0 +1,299 @@
+import type { JID } from '../jid.ts';
+import { Stanza } from '../stanza/stanza.ts';
+import type { Element } from '../xml/element.ts';
+import { type ListenOptions, type Subscription, subscription } from './emitter.ts';
+import { ABORTED, ConnectionError, StateError } from './error.ts';
+import type { ClientEvents } from './events.ts';
+import type { Filter } from './filters.ts';
+import type { IqHandler } from './inbound.ts';
+import { type ClientOptions, resolveOptions } from './options.ts';
+import type { RequestOptions } from './requests.ts';
+import { type ClientActor, type Hook, Shell } from './shell.ts';
+import { type ClientSnapshot, type Phase, view } from './snapshot.ts';
+import type { Token } from './token.ts';
+import { tended, type WaitOptions, wait } from './wait.ts';
+
+/** Options of `filter`. */
+export interface FilterOptions {
+  /** Filters of a lower order come first; those of the same in the order they were added (default 0). */
+  readonly order?: number;
+}
+
+/**
+ * An XMPP client. It does nothing until `start`, and then keeps a session until `stop`: it finds the server, connects,
+ * authenticates, binds, resumes after interruptions, and tells at any time where it stands.
+ *
+ * Listeners, handlers, filters and hooks belong to the client and outlive connections and runs.
+ */
+export class Client implements AsyncDisposable {
+  readonly #shell: Shell;
+  #snapshot: ClientSnapshot | null = null;
+
+  /** @throws OptionError naming the option that cannot be used. */
+  constructor(options: ClientOptions) {
+    this.#shell = new Shell(resolveOptions(options));
+  }
+
+  /** The actor behind it, for XState's own tools. What its state tree looks like is not part of the contract. */
+  get actor(): ClientActor {
+    return this.#shell.actor;
+  }
+
+  /** The bound JID; the last one while there is none, and before the first the configured one. */
+  get jid(): JID {
+    return this.#shell.jid ?? this.#shell.options.jid;
+  }
+
+  get phase(): Phase {
+    return this.getSnapshot().phase;
+  }
+
+  /** Between `start` and its end. */
+  get running(): boolean {
+    return this.#shell.running;
+  }
+
+  /** A session is established; also while it is suspended. */
+  get established(): boolean {
+    return this.getSnapshot().established;
+  }
+
+  /** An established session is without a connection for now. */
+  get suspended(): boolean {
+    return this.getSnapshot().suspended;
+  }
+
+  /** Stanzas on their way: waiting to be written, and written but not acknowledged; and requests without a reply. */
+  get delivery(): { readonly queued: number; readonly unacked: number; readonly requests: number } {
+    const { outbox, session, requests } = this.#shell;
+    return { queued: outbox.size, unacked: session?.ledger.unacked ?? 0, requests: requests.size };
+  }
+
+  /** Where the client stands; the same object as long as nothing changes. */
+  getSnapshot = (): ClientSnapshot => {
+    this.#snapshot = view(this.#shell.actor.getSnapshot(), this.#snapshot);
+    return this.#snapshot;
+  };
+
+  /** Calls `listener` whenever `getSnapshot` has something new. Returns what ends that. */
+  subscribe = (listener: (snapshot: ClientSnapshot) => void): (() => void) => {
+    let last = this.getSnapshot();
+    const inner = this.#shell.actor.subscribe(() => {
+      const next = this.getSnapshot();
+      if (next === last) return;
+      last = next;
+      try {
+        listener(next);
+      } catch (error) {
+        this.#shell.report(error);
+      }
+    });
+    return () => inner.unsubscribe();
+  };
+
+  /**
+   * Starts, and resolves once online.
+   *
+   * The client goes on by itself whatever becomes of the promise; aborting `signal` before it resolves stops the client.
+   *
+   * @throws StateError when it is running already.
+   * @throws ConnectionError when the run fails or is stopped first.
+   */
+  start(options: WaitOptions = {}): Promise<void> {
+    return tended(this.#start(options));
+  }
+
+  async #start(options: WaitOptions): Promise<void> {
+    if (this.running) throw new StateError('the client is running already');
+    options.signal?.throwIfAborted();
+    this.#shell.tell({ type: 'start' });
+    await this.#online(options);
+  }
+
+  /** Waits to be online, and stops when that takes too long or nobody wants it any more. */
+  async #online(options: WaitOptions): Promise<void> {
+    try {
+      await this.waitFor('online', options);
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) await this.stop();
+      throw error;
+    }
+  }
+
+  /**
+   * Ends the session and the connection, and resolves when nothing is left of them, within `shutdownTimeout`. Legal in
+   * every state and from every handler; never rejects.
+   */
+  async stop(): Promise<void> {
+    if (!this.running) return;
+    this.#shell.tell({ type: 'stop' });
+    await this.#until((snapshot) => snapshot.phase === 'offline' || snapshot.phase === 'failed', {});
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /**
+   * A scope in which the client is online: starts it unless it is running, waits to be online, and stops it at the end.
+   *
+   *     await using scope = await client.connected({ timeout: 10_000 });
+   *
+   * @throws TimeoutError after `timeout`; the client is stopped then.
+   * @throws ConnectionError when the run fails or is stopped first.
+   */
+  connected(options: WaitOptions = {}): Promise<AsyncDisposable> {
+    return tended(this.#connected(options));
+  }
+
+  async #connected(options: WaitOptions): Promise<AsyncDisposable> {
+    if (this.running) await this.#online(options);
+    else await this.#start(options);
+    return { [Symbol.asyncDispose]: () => this.stop() };
+  }
+
+  /**
+   * Resolves when the client is in a phase, or in a state that a predicate likes.
+   *
+   * @throws ConnectionError when the run ends while another phase is waited for: it cannot be reached any more.
+   * @throws TimeoutError after `timeout`.
+   */
+  waitFor(target: Phase | ((snapshot: ClientSnapshot) => boolean), options: WaitOptions = {}): Promise<ClientSnapshot> {
+    return this.#until(typeof target === 'function' ? target : (snapshot) => snapshot.phase === target, options);
+  }
+
+  #until(reached: (snapshot: ClientSnapshot) => boolean, options: WaitOptions): Promise<ClientSnapshot> {
+    const { actor, options: resolved } = this.#shell;
+    return wait(resolved.clock, options, 'waiting for a state', (resolve, reject) => {
+      const look = () => {
+        const snapshot = this.getSnapshot();
+        if (reached(snapshot)) resolve(snapshot);
+        else if (snapshot.phase === 'failed') reject(new ConnectionError(snapshot.failure ?? ABORTED));
+        else if (snapshot.phase === 'offline') reject(new ConnectionError(ABORTED));
+      };
+      const inner = actor.subscribe(look);
+      look();
+      return () => inner.unsubscribe();
+    });
+  }
+
+  /**
+   * Asks the server for a sign of life now; resolves with whether it gave one before the connection was given up.
+   *
+   * @throws TimeoutError after `timeout`; the client goes on probing.
+   */
+  probe(options: WaitOptions = {}): Promise<boolean> {
+    return tended(this.#probe(options));
+  }
+
+  async #probe(options: WaitOptions): Promise<boolean> {
+    if (this.phase !== 'online') return false;
+    const { actor } = this.#shell;
+    const probing = () => actor.getSnapshot().matches({ link: { connected: { live: { ready: 'probing' } } } });
+    this.#shell.tell({ type: 'probe' });
+    try {
+      return (await this.#until(() => !probing(), options)).phase === 'online';
+    } catch (error) {
+      if (error instanceof ConnectionError) return false;
+      throw error;
+    }
+  }
+
+  /** Ends the pause before the next attempt. */
+  retry(): void {
+    this.#shell.tell({ type: 'retry' });
+  }
+
+  /** The machine woke up from sleep: verifies the connection, or ends a pause. */
+  wake(): void {
+    this.#shell.tell({ type: 'wake' });
+  }
+
+  /** What the platform says of the network: while it is `offline` no attempt is made, and when it is back one is made at once. */
+  network(state: 'online' | 'offline'): void {
+    this.#shell.tell({ type: `network.${state}` });
+  }
+
+  /**
+   * Sends a stanza, or queues it until the session is ready. An id is added where there is none. Never throws: what becomes
+   * of the stanza is the token's to say.
+   */
+  send(stanza: Element | Stanza): Token {
+    return this.#shell.send(elementOf(stanza));
+  }
+
+  /**
+   * Sends an IQ of type `get` or `set` and resolves with the payload of the result, undefined if it is empty, or with what
+   * `onReply` returned.
+   *
+   * @throws StanzaError when the answer is an error.
+   * @throws TimeoutError when there is none in time.
+   * @throws ConnectionError when the session is gone before there is one.
+   * @throws DeliveryError when it could not be sent.
+   */
+  request<T = Element | undefined>(iq: Element | Stanza, options: RequestOptions = {}): Promise<T> {
+    return this.#shell.request(elementOf(iq), options) as Promise<T>;
+  }
+
+  /**
+   * Answers IQ requests whose payload has this name and namespace. Requests that nobody handles are answered with
+   * `service-unavailable`. RFC 6120 §8.4
+   *
+   * @throws StateError when they are handled already.
+   */
+  handle(type: 'get' | 'set', namespace: string, name: string, handler: IqHandler): Subscription {
+    return subscription(this.#shell.inbound.handle(type, namespace, name, handler));
+  }
+
+  /** Has every stanza of a direction pass through `filter`: inbound before anybody sees it, outbound before it is written. */
+  filter(direction: 'inbound' | 'outbound', filter: Filter, { order = 0 }: FilterOptions = {}): Subscription {
+    const filters = direction === 'inbound' ? this.#shell.inboundFilters : this.#shell.outboundFilters;
+    return subscription(filters.add(filter, order));
+  }
+
+  /**
+   * Awaits `hook` after binding and before `established`. What it sends through its argument goes out before anything else;
+   * what is sent through the client waits until the hooks are done. A hook that fails ends the run.
+   */
+  beforeEstablished(hook: Hook): Subscription {
+    const shell = this.#shell;
+    const entry: Hook = (preparation) => hook(preparation);
+    shell.hooks = [...shell.hooks, entry];
+    return subscription(() => {
+      shell.hooks = shell.hooks.filter((other) => other !== entry);
+    });
+  }
+
+  /**
+   * Listens to an event. A listener that throws, or whose promise rejects, is reported as `handlerError` and harms nobody.
+   */
+  on<T extends keyof ClientEvents>(
+    type: T,
+    listener: (event: ClientEvents[T]) => unknown,
+    options: ListenOptions = {},
+  ): Subscription {
+    return this.#shell.emitter.on(type, listener, options);
+  }
+
+  /** Resolves with the next event of a type. */
+  once<T extends keyof ClientEvents>(type: T, options: WaitOptions = {}): Promise<ClientEvents[T]> {
+    return wait(this.#shell.options.clock, options, `waiting for ${type}`, (resolve) => {
+      const listening = this.on(type, resolve);
+      return () => listening.unsubscribe();
+    });
+  }
+
+  /** An id that is not used twice and that nobody can guess. */
+  newId(): string {
+    return this.#shell.newId();
+  }
+}
+
+/** Makes a client; see `Client`. */
+export function createClient(options: ClientOptions): Client {
+  return new Client(options);
+}
+
+function elementOf(stanza: Element | Stanza): Element {
+  return stanza instanceof Stanza ? stanza.element : stanza;
+}

@@ -1,0 +1,47 @@
+import type { Failure } from '../../machines/failure.ts';
+
+/**
+ * A connection, a run or something that depended on it failed. `failure` says what happened, where, and whether to try
+ * again; decide by it and never by the message.
+ */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError';
+  readonly failure: Failure;
+
+  /** The cause is the error below, or for a sweep over several endpoints an `AggregateError` in the order tried. */
+  constructor(failure: Failure, context?: string) {
+    super(context === undefined ? describeFailure(failure) : `${context}: ${describeFailure(failure)}`, {
+      cause: failure.attempts
+        ? new AggregateError(
+            failure.attempts.map((attempt) => new ConnectionError(attempt)),
+            'every endpoint failed',
+          )
+        : failure.cause,
+    });
+    this.failure = failure;
+  }
+}
+
+/** A failure in words for a person, in one line. */
+export function describeFailure({ kind, stage, condition, text, cause }: Failure): string {
+  const details = [condition, text, cause?.message].filter((detail) => detail !== undefined && detail !== '');
+  const where = `${kind} failure (${stage})`;
+  return details.length === 0 ? where : `${where}: ${[...new Set(details)].join(', ')}`;
+}
+
+/** Something was asked of the client that its state does not allow. */
+export class StateError extends Error {
+  override readonly name = 'StateError';
+}
+
+/** The outbound queue is full; the stanza was not taken. */
+export class QueueFullError extends Error {
+  override readonly name = 'QueueFullError';
+}
+
+/** A request or a wait took longer than it was given. */
+export class TimeoutError extends Error {
+  override readonly name = 'TimeoutError';
+}
+
+export const ABORTED: Failure = { kind: 'aborted', stage: 'close', text: 'the client was stopped', retry: 'user' };

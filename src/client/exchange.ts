@@ -1,0 +1,133 @@
+import type { Failure } from '../../machines/failure.ts';
+import type { Choice } from '../../machines/sasl.ts';
+import { createMechanism } from '../sasl/mechanisms.ts';
+import type { SaltedPasswordCache } from '../sasl/salted-password.ts';
+import { type Mechanism, SaslError } from '../sasl/types.ts';
+import { encodeSasl } from '../stream/encode.ts';
+
+/** What an application is told when it is asked for credentials. */
+export interface CredentialRequest {
+  /** The mechanism that was chosen. */
+  readonly mechanism: string;
+  /** Everything the server offers. */
+  readonly mechanisms: readonly string[];
+  /** Why the last ones were refused; null when none were. */
+  readonly failure: Failure | null;
+  /** Aborted when they are no longer wanted. */
+  readonly signal: AbortSignal;
+}
+
+/** What a client proves its identity with. */
+export interface Credentials {
+  /** Not needed by EXTERNAL and ANONYMOUS. */
+  readonly password?: string;
+  /** Default: the local part of the JID. */
+  readonly username?: string;
+  /** The identity to act as, when it is another. RFC 6120 §6.3.8 */
+  readonly authzid?: string;
+}
+
+/** A password, or something that gives it when it is needed. Null or undefined gives up. */
+export type CredentialSource = (
+  request: CredentialRequest,
+) => Credentials | string | null | undefined | Promise<Credentials | string | null | undefined>;
+
+/** What the exchange needs of its surroundings. */
+export interface ExchangeHost {
+  readonly username: string;
+  readonly credentials: CredentialSource;
+  readonly cache: SaltedPasswordCache;
+  readonly minIterations: number;
+  readonly maxIterations: number;
+  /** The channel binding of that type. */
+  binding(type: string): Uint8Array;
+  write(text: string): void;
+}
+
+/**
+ * The secret half of authentication: everything that the SASL chart decides about and must not see. One for each stream, so
+ * that nothing outlives its connection.
+ */
+export class Exchange {
+  readonly #host: ExchangeHost;
+  #credentials: Credentials = {};
+  #mechanism: Mechanism | null = null;
+  /** What came last with a challenge or success. */
+  #data = '';
+
+  constructor(host: ExchangeHost) {
+    this.#host = host;
+  }
+
+  /** Keeps what came with `<challenge/>` or `<success/>` until the chart asks for it to be looked at. */
+  receive(data: string): void {
+    this.#data = data;
+  }
+
+  async ask(request: CredentialRequest): Promise<boolean> {
+    if (request.mechanism === 'ANONYMOUS') return true;
+    const given = await failing(() => this.#host.credentials(request), 'user', 'the credentials could not be had');
+    if (given === null || given === undefined) return false;
+    this.#credentials = typeof given === 'string' ? { password: given } : given;
+    return true;
+  }
+
+  async initiate({ mechanism, binding, gs2 }: Choice): Promise<void> {
+    const { username, cache, minIterations, maxIterations } = this.#host;
+    await failing(async () => {
+      this.#mechanism = createMechanism(mechanism, {
+        username,
+        ...this.#credentials,
+        binding: binding === null ? null : { type: binding, data: this.#host.binding(binding) },
+        gs2,
+        cache,
+        minIterations,
+        maxIterations,
+      });
+      this.#host.write(encodeSasl('auth', await this.#mechanism.start(), mechanism));
+    });
+  }
+
+  async respond(): Promise<void> {
+    await failing(async () => {
+      const response = await this.#mechanism?.respond(decode(this.#data) ?? new Uint8Array());
+      this.#host.write(encodeSasl('response', response ?? new Uint8Array()));
+    });
+  }
+
+  async verify(): Promise<void> {
+    await failing(async () => this.#mechanism?.verify(decode(this.#data)));
+  }
+
+  abort(): void {
+    this.#host.write(encodeSasl('abort', null));
+  }
+}
+
+/** Rejects with a `Failure`, as the charts expect it, in which nothing secret can be. */
+async function failing<T>(
+  work: () => T | Promise<T>,
+  retry: Failure['retry'] = 'never',
+  text = 'unexpected error while authenticating',
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const failure: Failure =
+      error instanceof SaslError
+        ? { kind: 'auth', stage: 'auth', condition: error.condition, text: error.message, retry }
+        : { kind: 'auth', stage: 'auth', condition: 'internal', text, retry };
+    throw failure;
+  }
+}
+
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+/** RFC 6120 §6.4.2: nothing is no data, `=` is empty data. */
+function decode(text: string): Uint8Array | null {
+  const data = text.trim();
+  if (data === '') return null;
+  if (data === '=') return new Uint8Array();
+  if (!BASE64.test(data) || data.length % 4 !== 0) throw new SaslError('incorrect-encoding');
+  return Buffer.from(data, 'base64');
+}

@@ -1,0 +1,507 @@
+import type { Duplex } from 'node:stream';
+import type { Endpoint } from '../../machines/endpoint.ts';
+import type { Failure, Stage } from '../../machines/failure.ts';
+import type { NegotiationEvent, Security, StreamError, StreamEvent, WireCommand } from '../../machines/wire.ts';
+import { NS } from '../namespaces.ts';
+import { Connection, type ConnectionHandler } from '../stream/connection.ts';
+import { decodeBind, decodeHeader, decodeLegacySession, decodeNonza, parseCount } from '../stream/decode.ts';
+import { BIND_ID, encodeCommand, encodeHeader, LEGACY_SESSION_ID } from '../stream/encode.ts';
+import { channelBinding, channelBindings } from '../transport/binding.ts';
+import { failureOf } from '../transport/failure.ts';
+import { type Connect, type DialOptions, dial } from '../transport/tcp.ts';
+import { secure, securityOf, type TlsOptions } from '../transport/tls.ts';
+import type { Element } from '../xml/element.ts';
+import type { XmlError } from '../xml/error.ts';
+import type { ParserLimits } from '../xml/parser.ts';
+import { serialize } from '../xml/serializer.ts';
+import type { Exchange } from './exchange.ts';
+import type { InboundSession } from './inbound.ts';
+import type { Wire } from './outbox.ts';
+import { Session } from './session.ts';
+import type { Outgoing } from './token.ts';
+
+/** Stanzas after which an acknowledgement is asked for within a burst. XEP-0198 §4 */
+const ACK_EVERY = 50;
+
+/** What a link needs to know, the same for all links of a client. */
+export interface LinkOptions {
+  /** The JID's domain. */
+  readonly domain: string;
+  /** The bare JID, shown to the server once the stream is encrypted; null when it is the server's to give. */
+  readonly from: string | null;
+  readonly lang: string | null;
+  readonly tls: TlsOptions;
+  readonly connect: Connect | undefined;
+  readonly dial: Omit<DialOptions, 'signal'>;
+  /** What may arrive before and after authentication. */
+  readonly limits: { readonly connecting: ParserLimits; readonly online: ParserLimits };
+  /** What is written may have to be changed before it is written again. */
+  readonly keepElements: boolean;
+  /** Milliseconds on a clock that never goes back. */
+  now(): number;
+}
+
+/** Whom a link serves. */
+export interface LinkHost {
+  receive(stanza: Element, session: InboundSession): void;
+  /** The peer reads again. */
+  drained(): void;
+}
+
+type LinkEvent =
+  | StreamEvent
+  | NegotiationEvent
+  | { type: 'flow.waiting' }
+  | { type: 'flow.drained' }
+  | { type: 'flow.heard' };
+
+/**
+ * One connection, from dialing to its last byte: it does what the charts command and tells them what it hears. Stanzas and
+ * acknowledgements go through here and past the charts.
+ */
+export class Link implements ConnectionHandler, Wire {
+  readonly endpoint: Endpoint;
+  readonly #options: LinkOptions;
+  readonly #host: LinkHost;
+  readonly #tell: (event: LinkEvent) => void;
+  readonly #controller = new AbortController();
+  #connection: Connection | null = null;
+  #stage: Stage = 'connect';
+  /** The IQ of negotiation that is to be answered next. */
+  #awaiting: 'bind' | 'session' | null = null;
+  /** Stanzas that came after binding and before the gate was opened. */
+  #early: (readonly [Element, InboundSession])[] | null = null;
+  #bound = false;
+  #open = false;
+  #footerSent = false;
+  #upgrading = false;
+  #probing = false;
+  #probedAt = 0;
+  /** The session that this link carries or asks back. */
+  session: Session;
+  /** The secrets of authentication on this link. */
+  exchange: Exchange | null = null;
+  /** The `h` of the latest `<resumed/>` or `<failed/>`. */
+  reportedCount: number | null = null;
+
+  /** @param held the session to ask back, if there is one. */
+  constructor(
+    endpoint: Endpoint,
+    options: LinkOptions,
+    host: LinkHost,
+    held: Session | null,
+    tell: (event: LinkEvent) => void,
+  ) {
+    this.endpoint = endpoint;
+    this.#options = options;
+    this.#host = host;
+    this.session = held ?? new Session();
+    this.#tell = tell;
+    void this.#dial();
+  }
+
+  async #dial(): Promise<void> {
+    const { connect, dial: dialOptions } = this.#options;
+    const signal = this.#controller.signal;
+    try {
+      let socket: Duplex = await (connect
+        ? connect(this.endpoint, { signal })
+        : dial(this.endpoint, { ...dialOptions, signal }));
+      if (signal.aborted) {
+        socket.on('error', () => {}).destroy();
+        return;
+      }
+      if (this.endpoint.tls === 'direct') {
+        this.#stage = 'tls';
+        socket = await this.#secure(socket, ['xmpp-client']);
+      }
+      if (signal.aborted) socket.destroy();
+      else this.#connected(socket);
+    } catch (error) {
+      this.#lose(failureOf(error, this.#stage));
+    }
+  }
+
+  #connected(socket: Duplex): void {
+    const { limits, now } = this.#options;
+    this.#connection = new Connection(socket, this, limits.connecting, now);
+    this.#stage = 'stream';
+    this.#tell({ type: 'transport.connected', security: this.#security() });
+  }
+
+  #secure(socket: Duplex, alpn?: string[]): ReturnType<typeof secure> {
+    const { tls, domain } = this.#options;
+    return secure(socket, { ...tls, servername: domain, ...(alpn && { alpn }), signal: this.#controller.signal });
+  }
+
+  #security(): Security | null {
+    const socket = this.#connection?.tls ?? null;
+    if (socket === null) return null;
+    const { protocol, cipher, alpn } = securityOf(socket);
+    return { protocol, cipher, alpn: alpn ?? null, bindings: channelBindings(socket) };
+  }
+
+  /** Nothing is heard of this link any more. */
+  destroy(): void {
+    this.session.connected = false;
+    this.#open = false;
+    this.#controller.abort();
+    this.#connection?.destroy();
+  }
+
+  // What the charts command.
+
+  command(command: WireCommand): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    switch (command.kind) {
+      case 'header': {
+        const from = connection.tls === null ? null : this.#options.from;
+        connection.write(encodeHeader(this.#options.domain, from, this.#options.lang));
+        return;
+      }
+      case 'footer':
+        this.#footer(connection);
+        return;
+      case 'bind':
+        // What was held, if anything was, is lost: a resource makes a session.
+        this.session = new Session();
+        this.#awaiting = this.#stage = 'bind';
+        break;
+      case 'session':
+        this.#awaiting = this.#stage = 'session';
+        break;
+      case 'starttls':
+        this.#stage = 'tls';
+        break;
+      case 'resume':
+      case 'enable':
+        this.#stage = command.kind;
+    }
+    connection.write(encodeCommand(command, this.session.ledger.handled));
+    if (command.kind === 'enable') this.session.ledger.beginSending();
+  }
+
+  #footer(connection: Connection): void {
+    if (this.#upgrading) {
+      // In the middle of a handshake there is no stream to end.
+      connection.destroy();
+      this.#lose({ kind: 'network', stage: 'tls', text: 'closed during the TLS handshake', retry: 'backoff' });
+      return;
+    }
+    this.#stage = 'close';
+    if (this.#bound && this.session.ledger.counting) connection.write(ack(this.session.ledger.handled));
+    connection.write('</stream:stream>');
+    this.#footerSent = true;
+    connection.flush();
+  }
+
+  /** Shakes hands after `<proceed/>`. RFC 6120 §5.4.3 */
+  async secure(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === null) return;
+    // Whatever came in the same segment has been seen when this goes on.
+    await null;
+    if (connection.finished) return;
+    try {
+      if (connection.trailing) throw injected();
+      this.#upgrading = true;
+      connection.adopt(await this.#secure(connection.release()));
+      this.#upgrading = false;
+      const security = this.#security();
+      if (security !== null) this.#tell({ type: 'tls.secured', security });
+    } catch (error) {
+      if (this.#controller.signal.aborted) return;
+      const failure = isFailure(error) ? error : failureOf(error, 'tls');
+      connection.destroy();
+      this.#tell({ type: 'tls.failed', failure });
+      this.#lose(failure);
+    }
+  }
+
+  /** Prepares for a new stream on the same connection; returns whether that is possible. RFC 6120 §4.3.3 */
+  restart(): boolean {
+    const connection = this.#connection;
+    if (connection === null) return false;
+    if (this.exchange !== null && connection.trailing) {
+      this.#violate('policy-violation', 'data behind the end of authentication');
+      return false;
+    }
+    if (this.exchange !== null) connection.limits = this.#options.limits.online;
+    connection.reset();
+    return true;
+  }
+
+  /** Ends the connection: the stream is over on both sides. */
+  close(): void {
+    if (this.#connection === null)
+      this.#lose({ kind: 'network', stage: this.#stage, text: 'closed', retry: 'backoff' });
+    else this.#connection.end();
+  }
+
+  /** Makes the server say something. XEP-0198 §4, XEP-0199 */
+  probe(): void {
+    this.#probing = true;
+    this.#probedAt = this.#options.now();
+    if (this.session.ledger.active) {
+      this.session.ledger.ask();
+      this.#connection?.write(REQUEST_ACK);
+    } else
+      this.#connection?.write(`<iq type="get" id="probe-${this.#probedAt.toFixed(0)}"><ping xmlns="${NS.ping}"/></iq>`);
+  }
+
+  /** Milliseconds since the last byte came. */
+  get silence(): number {
+    return this.#connection === null ? 0 : this.#options.now() - this.#connection.heardAt;
+  }
+
+  /** Milliseconds since the server was last probed. */
+  get sinceProbe(): number {
+    return this.#options.now() - this.#probedAt;
+  }
+
+  /** White space between stanzas, for what stands in the way and forgets idle connections. RFC 6120 §4.6.1 */
+  keepalive(): void {
+    this.#connection?.write(' ');
+  }
+
+  /** Writes SASL, which the charts must not see. */
+  writeSasl(text: string): void {
+    this.#stage = 'auth';
+    this.#connection?.write(text);
+  }
+
+  /** The channel binding of that type. */
+  binding(type: string): Uint8Array {
+    const socket = this.#connection?.tls;
+    if (!socket) throw new Error('there is no TLS to bind to');
+    return channelBinding(socket, type as Parameters<typeof channelBinding>[1]);
+  }
+
+  /** Stanzas flow in both directions from now on; those that came early are first. */
+  open(stage: 'prepare' | 'online'): void {
+    this.#stage = stage;
+    if (this.#open) return;
+    this.#open = true;
+    this.#awaiting = null;
+    this.session.connected = true;
+    if (this.#early !== null) queueMicrotask(() => this.#deliverEarly());
+  }
+
+  /** Stanzas flow no more. */
+  shut(): void {
+    this.#open = false;
+  }
+
+  /** Goes on with the session: what the server has is settled, what it has not is written again, in order. XEP-0198 §5 */
+  resume(): void {
+    this.#bound = true;
+    const { session } = this;
+    session.ledger.ack(this.reportedCount ?? 0);
+    this.reportedCount = null;
+    const again = session.ledger.replay();
+    if (again !== '') this.#connection?.write(again);
+  }
+
+  // Stanzas out.
+
+  get congested(): boolean {
+    return this.#connection?.congested ?? true;
+  }
+
+  transmit(token: Outgoing, element: Element): void {
+    const text = serialize(element);
+    const { ledger } = this.session;
+    this.#connection?.write(text);
+    if (!ledger.active) {
+      token.become('unconfirmed');
+      return;
+    }
+    token.text = text;
+    if (this.#options.keepElements) token.sentAt = Date.now();
+    else token.element = null;
+    ledger.push(token);
+    token.become('sent');
+    if (ledger.unacked === 1) this.#tell({ type: 'flow.waiting' });
+  }
+
+  /** At the end of a burst the server is asked what it has. */
+  flushing(): void {
+    if (!this.#open || this.#footerSent || !this.session.ledger.active) return;
+    if (!this.session.ledger.wantsAck(ACK_EVERY)) return;
+    this.session.ledger.ask();
+    this.#connection?.write(REQUEST_ACK);
+  }
+
+  // What the connection says.
+
+  heard(): void {
+    if (!this.#probing) return;
+    this.#probing = false;
+    this.#tell({ type: 'flow.heard' });
+  }
+
+  header(root: Element): void {
+    this.#tell(decodeHeader(root));
+  }
+
+  element(element: Element): void {
+    if (element.namespace === NS.client) this.#stanza(element);
+    else if (element.namespace === NS.sm && (element.name === 'r' || element.name === 'a')) this.#acknowledge(element);
+    else this.#nonza(element);
+  }
+
+  footer(): void {
+    this.#tell({ type: 'stream.footer' });
+  }
+
+  error(error: XmlError): void {
+    this.#violate(error.condition, error.message);
+  }
+
+  ended(): void {
+    this.#tell({ type: 'transport.ended' });
+  }
+
+  lost(error: Error | null): void {
+    const stage = this.#stage;
+    this.#lose(
+      error ? failureOf(error, stage) : { kind: 'network', stage, text: 'connection closed', retry: 'backoff' },
+    );
+  }
+
+  drained(): void {
+    if (this.#open) this.#host.drained();
+  }
+
+  #stanza(element: Element): void {
+    if (this.#open && this.#early === null) {
+      this.#host.receive(element, this.session);
+      return;
+    }
+    const id = element.name === 'iq' ? element.attr('id') : undefined;
+    if (this.#awaiting === 'bind' && id === BIND_ID) {
+      this.#awaiting = null;
+      this.#bound = true;
+      this.#tell(decodeBind(element));
+    } else if (this.#awaiting === 'session' && id === LEGACY_SESSION_ID) {
+      this.#awaiting = null;
+      this.#tell(decodeLegacySession(element));
+    } else if (this.#footerSent) {
+      // The last word on what was handled has been said: the server takes it back and delivers it to the next session.
+      if (!this.session.ledger.counting && this.#bound) this.#host.receive(element, this.session);
+    } else if (this.#bound) {
+      this.#early ??= [];
+      this.#early.push([element, this.session.ledger.counting ? this.session : uncounted(this.session)]);
+    } else this.#violate('policy-violation', 'a stanza before resource binding');
+  }
+
+  #deliverEarly(): void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const [element, session] of early) if (session.connected) this.#host.receive(element, session);
+  }
+
+  #acknowledge(element: Element): void {
+    const { ledger } = this.session;
+    if (element.name === 'r') {
+      if (ledger.counting && !this.#footerSent) this.#connection?.write(ack(ledger.handled));
+      return;
+    }
+    const h = parseCount(element.attr('h'));
+    if (h === null || !ledger.plausible(h)) {
+      this.#countTooHigh(h);
+      return;
+    }
+    const owing = ledger.unacked > 0;
+    ledger.ack(h);
+    if (owing && ledger.unacked === 0) this.#tell({ type: 'flow.drained' });
+    // The last of a burst that went out while an answer was due has not been asked for.
+    else if (ledger.unacked > 0) this.#connection?.write('');
+  }
+
+  #countTooHigh(h: number | null): void {
+    if (h === null) this.#violate('bad-format', 'an acknowledgement without a count');
+    else
+      this.#violate('undefined-condition', 'more was acknowledged than was sent', {
+        h,
+        sent: this.session.ledger.sent,
+      });
+  }
+
+  #nonza(element: Element): void {
+    const event = decodeNonza(element);
+    if (event === null) {
+      if (!this.#footerSent) this.#violate('unsupported-stanza-type', 'an unknown element in the stream');
+      return;
+    }
+    switch (event.type) {
+      case 'starttls.proceed':
+      case 'sasl.success':
+        this.exchange?.receive(element.text);
+        // What follows belongs to another stream, if it belongs at all.
+        this.#connection?.stopParsing();
+        break;
+      case 'sasl.challenge':
+        this.exchange?.receive(element.text);
+        break;
+      case 'sm.enabled':
+        this.session.ledger.beginReceiving();
+        break;
+      case 'sm.failed':
+        this.reportedCount = parseCount(element.attr('h'));
+        if (this.#bound) this.session.ledger.abandon();
+        break;
+      case 'sm.resumed':
+        this.reportedCount = parseCount(element.attr('h'));
+        if (!this.session.ledger.plausible(this.reportedCount ?? 0)) {
+          this.#countTooHigh(this.reportedCount);
+          return;
+        }
+    }
+    this.#tell(event);
+  }
+
+  #violate(condition: string, text: string, handledTooHigh?: StreamError['handledTooHigh']): void {
+    this.#tell({
+      type: 'stream.violation',
+      failure: { kind: 'protocol', stage: this.#stage, condition, text, retry: 'backoff' },
+      error: { condition, ...(handledTooHigh && { handledTooHigh }) },
+    });
+  }
+
+  #lose(failure: Failure): void {
+    this.#tell({ type: 'transport.lost', failure });
+  }
+}
+
+const REQUEST_ACK = `<r xmlns="${NS.sm}"/>`;
+
+const ack = (h: number) => `<a xmlns="${NS.sm}" h="${h}"/>`;
+
+/** For stanzas that came before the server began to count. */
+function uncounted(session: Session): InboundSession {
+  return {
+    handled() {},
+    get signal() {
+      return session.signal;
+    },
+    get connected() {
+      return session.connected;
+    },
+  };
+}
+
+function injected(): Failure {
+  return {
+    kind: 'tls',
+    stage: 'tls',
+    condition: 'injected-data',
+    text: 'data in clear behind <proceed/>',
+    retry: 'backoff',
+  };
+}
+
+function isFailure(error: unknown): error is Failure {
+  return typeof error === 'object' && error !== null && 'kind' in error && 'retry' in error;
+}

@@ -1,0 +1,87 @@
+/**
+ * The charts with hands and feet: the client machine with every command and actor provided. Made once a process; which
+ * client an action belongs to is found by its actor system, so that a client costs no machine of its own.
+ */
+import { type AnyActor, assign, fromCallback, fromPromise } from 'xstate';
+import { clientMachine } from '../../machines/client.ts';
+import { negotiationMachine } from '../../machines/negotiation.ts';
+import { saslMachine } from '../../machines/sasl.ts';
+import { streamMachine } from '../../machines/stream.ts';
+import type { Shell } from './shell.ts';
+
+type AnyActorSystem = AnyActor['system'];
+
+const shells = new WeakMap<AnyActorSystem, Shell>();
+
+/** Ties a shell to the system of its actor. */
+export function register(system: AnyActorSystem, shell: Shell): void {
+  shells.set(system, shell);
+}
+
+interface Somewhere {
+  readonly system: AnyActorSystem;
+}
+
+function shellOf({ system }: Somewhere): Shell {
+  const shell = shells.get(system);
+  if (shell === undefined) throw new Error('an actor without a shell');
+  return shell;
+}
+
+const sasl = saslMachine.provide({
+  actors: {
+    askCredentials: fromPromise(({ input, system, signal }) =>
+      shellOf({ system }).exchange().ask({
+        mechanism: input.choice.mechanism,
+        mechanisms: input.offered,
+        failure: input.refusal,
+        signal,
+      }),
+    ),
+    initiate: fromPromise(({ input, system }) => shellOf({ system }).exchange().initiate(input.choice)),
+    respond: fromPromise(({ system }) => shellOf({ system }).exchange().respond()),
+    verify: fromPromise(({ system }) => shellOf({ system }).exchange().verify()),
+  },
+  actions: {
+    writeAbort: (args) => shellOf(args).exchange().abort(),
+  },
+});
+
+const negotiation = negotiationMachine.provide({
+  actors: { sasl },
+  actions: {
+    write: (args, command) => shellOf(args).link?.command(command),
+    secure: (args) => void shellOf(args).link?.secure(),
+    restart: (args) => shellOf(args).restart(),
+  },
+});
+
+const stream = streamMachine.provide({
+  actions: {
+    write: (args, command) => shellOf(args).link?.command(command),
+    closeTransport: (args) => shellOf(args).link?.close(),
+  },
+});
+
+export const clientLogic = clientMachine.provide({
+  actors: {
+    stream,
+    negotiation,
+    resolve: fromPromise(({ input, system, signal }) =>
+      shellOf({ system }).resolve(input.source, input.session, signal),
+    ),
+    transport: fromCallback(({ input, system, sendBack }) => shellOf({ system }).transport(input.endpoint, sendBack)),
+    prepare: fromPromise(({ system, signal }) => shellOf({ system }).prepare(signal)),
+    keepalive: fromCallback(({ system }) => shellOf({ system }).keepalive()),
+  },
+  actions: {
+    openGate: (args, params) => shellOf(args).openGate(params.for),
+    closeGate: (args) => shellOf(args).closeGate(),
+    writeProbe: (args) => shellOf(args).link?.probe(),
+    holdSession: (args) => shellOf(args).holdSession(),
+    replay: (args) => shellOf(args).link?.resume(),
+    dropSession: (args, params) => shellOf(args).dropSession(params.reason),
+    endRun: (args, params) => shellOf(args).endRun(params.reason),
+    observe: assign((args) => ({ world: shellOf(args).observe() })),
+  },
+});

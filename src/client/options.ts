@@ -1,0 +1,282 @@
+import type { InspectionEvent } from 'xstate';
+import type { BackoffPolicy } from '../../machines/backoff.ts';
+import type { ClientSettings } from '../../machines/client.ts';
+import type { Endpoint } from '../../machines/endpoint.ts';
+import { JID, JidError } from '../jid.ts';
+import type { ResolveSrv } from '../transport/resolver.ts';
+import type { Connect, DialOptions } from '../transport/tcp.ts';
+import type { TlsOptions } from '../transport/tls.ts';
+import { CONNECT_LIMITS, ONLINE_LIMITS, type ParserLimits } from '../xml/parser.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { CredentialSource } from './exchange.ts';
+
+/** A place to connect to. */
+export interface EndpointOption {
+  readonly host: string;
+  /** Default 5222, or 5223 for direct TLS. */
+  readonly port?: number;
+  /** Default `starttls`. */
+  readonly tls?: Endpoint['tls'];
+}
+
+/** Names endpoints anew for every attempt. */
+export type EndpointSource = (request: {
+  readonly domain: string;
+  readonly signal: AbortSignal;
+}) => readonly EndpointOption[] | Promise<readonly EndpointOption[]>;
+
+/** XEP-0198. */
+export interface StreamManagementOptions {
+  /** Ask for a session that can be resumed (default true). */
+  readonly resume?: boolean;
+  /** Seconds that a lost session should be kept by the server; by default the server decides. 0 is `resume: false`. */
+  readonly max?: number;
+  /**
+   * When a session cannot be resumed, `report` ends the tokens of what was not acknowledged; `resend` sends messages again
+   * in the new session, marked with the time they were first sent (XEP-0203), at the risk of duplicates (default `report`).
+   */
+  readonly onResumeRefused?: 'report' | 'resend';
+}
+
+/** All times in milliseconds unless said otherwise. */
+export interface ClientOptions extends TlsOptions {
+  /** Who to be. A resource is a wish. With a domain alone, the server gives an identity (ANONYMOUS). */
+  readonly jid: string | JID;
+  readonly password?: string;
+  /** Asked for credentials at every login, in place of `password`. */
+  readonly credentials?: CredentialSource;
+  /** SASL mechanisms that may be used, strongest first. Default: what the credentials allow. */
+  readonly mechanisms?: readonly string[];
+  /** SCRAM iteration counts that are accepted (default 4096 to 1,000,000). RFC 5802 §5.1 */
+  readonly iterations?: { readonly min?: number; readonly max?: number };
+  /**
+   * `required` (default) gives up without TLS, `optional` goes on in clear, `off` never asks for it. PLAIN is never used in
+   * clear but with `plainOnLoopback`.
+   */
+  readonly tls?: 'required' | 'optional' | 'off';
+  /** Allows PLAIN in clear to a server on this host (default false). */
+  readonly plainOnLoopback?: boolean;
+  /** Where to connect to, tried before the domain's DNS records. */
+  readonly endpoints?: readonly EndpointOption[] | EndpointSource;
+  /** Looks up SRV records in place of Node's resolver. */
+  readonly resolveSrv?: ResolveSrv;
+  /** Opens the byte stream in place of TCP, for instance through a proxy. */
+  readonly connect?: Connect;
+  /** 4 or 6 for one address family only. */
+  readonly family?: DialOptions['family'];
+  /** Sets options of the TCP socket. */
+  readonly configureSocket?: DialOptions['configure'];
+  /** The language of the stream. RFC 6120 §4.7.4 */
+  readonly lang?: string;
+  /** How long connecting and each step of negotiation may take (default 60,000). */
+  readonly negotiationTimeout?: number;
+  /** How long `stop` waits for the server's farewell (default 5,000). */
+  readonly shutdownTimeout?: number;
+  /** The pauses between attempts, each random below a growing ceiling (default start 1,000, factor 1.2, cap 60,000). */
+  readonly backoff?: Partial<BackoffPolicy>;
+  /** How long a session has to be live before failures are forgotten and pauses are short again (default 10,000). */
+  readonly settle?: number;
+  /** Failed attempts before a run gives up that was never online (default 4); null tries for ever. */
+  readonly maxInitialAttempts?: number | null;
+  /** Whether a lost session may be followed by a new one (default true); otherwise the run fails. */
+  readonly allowImplicitReconnect?: boolean;
+  /** Silence before the server is asked to speak, and how long it may then take (default 60,000 each); false never asks. */
+  readonly liveness?: { readonly idle?: number; readonly answer?: number } | false;
+  /** How often to write white space, for what stands in the way; false (default) does not. RFC 6120 §4.6.1 */
+  readonly whitespaceKeepalive?: number | false;
+  readonly streamManagement?: StreamManagementOptions | false;
+  /** Stanzas that may wait to be sent (default 10,000). A stanza that finds the queue full is rejected. */
+  readonly queue?: { readonly limit?: number; readonly whenFull?: 'reject' };
+  /** What the server may send in one piece, before and after authentication. */
+  readonly limits?: { readonly connecting?: Partial<ParserLimits>; readonly online?: Partial<ParserLimits> };
+  /** Sees everything the statecharts do; handed to XState. */
+  readonly inspect?: (event: InspectionEvent) => void;
+  /** Time, for tests. */
+  readonly clock?: Clock;
+  /** Chance in [0, 1), for tests. Default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** An option is not what it has to be; `path` names it. */
+export class OptionError extends TypeError {
+  override readonly name = 'OptionError';
+  readonly path: string;
+
+  constructor(path: string, message: string) {
+    super(`${path} ${message}`);
+    this.path = path;
+  }
+}
+
+/** The options with everything decided. */
+export interface ResolvedOptions {
+  readonly jid: JID;
+  readonly settings: ClientSettings;
+  readonly credentials: CredentialSource;
+  readonly tls: TlsOptions;
+  readonly endpoints: EndpointSource;
+  readonly resend: boolean;
+  readonly queueLimit: number;
+  readonly limits: { readonly connecting: ParserLimits; readonly online: ParserLimits };
+  readonly iterations: { readonly min: number; readonly max: number };
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly given: ClientOptions;
+}
+
+const WITH_PASSWORD = [
+  'SCRAM-SHA-512-PLUS',
+  'SCRAM-SHA-256-PLUS',
+  'SCRAM-SHA-1-PLUS',
+  'SCRAM-SHA-512',
+  'SCRAM-SHA-256',
+  'SCRAM-SHA-1',
+  'PLAIN',
+];
+
+/** How often a function may be asked for credentials on one stream. A fixed password is not better the second time. */
+const ASKS = 3;
+
+/**
+ * Checks the options and fills in what was left out.
+ *
+ * @throws OptionError naming the option that cannot be used.
+ */
+export function resolveOptions(given: ClientOptions): ResolvedOptions {
+  const jid = readJid(given.jid);
+  const { password, credentials, liveness, streamManagement, backoff, iterations, limits } = given;
+  const time = (path: string, value: number | undefined, fallback: number) => number(path, value, fallback, 0);
+  if (given.cert !== undefined && given.key === undefined) throw new OptionError('key', 'is missing, cert needs it');
+  if (given.whitespaceKeepalive !== undefined && given.whitespaceKeepalive !== false) {
+    number('whitespaceKeepalive', given.whitespaceKeepalive, 0, 1);
+  }
+  const settings: ClientSettings = {
+    domain: jid.domain,
+    resource: jid.resource ?? null,
+    tls: oneOf('tls', given.tls, ['required', 'optional', 'off'], 'required'),
+    mechanisms: given.mechanisms ?? defaultMechanisms(given, jid),
+    bareLogin: given.plainOnLoopback ?? false,
+    asks: credentials === undefined ? 1 : ASKS,
+    negotiationTimeout: number('negotiationTimeout', given.negotiationTimeout, 60_000, 1),
+    shutdownTimeout: time('shutdownTimeout', given.shutdownTimeout, 5_000),
+    backoff: {
+      start: number('backoff.start', backoff?.start, 1_000, 1),
+      factor: number('backoff.factor', backoff?.factor, 1.2, 1),
+      cap: number('backoff.cap', backoff?.cap, 60_000, 1),
+    },
+    settle: time('settle', given.settle, 10_000),
+    maxInitialAttempts:
+      given.maxInitialAttempts === null ? null : whole('maxInitialAttempts', given.maxInitialAttempts, 4, 1),
+    allowImplicitReconnect: given.allowImplicitReconnect ?? true,
+    liveness:
+      liveness === false
+        ? null
+        : {
+            idle: number('liveness.idle', liveness?.idle, 60_000, 1),
+            answer: number('liveness.answer', liveness?.answer, 60_000, 1),
+          },
+    sm: streamManagement === false ? null : readStreamManagement(streamManagement),
+  };
+  return {
+    jid,
+    settings,
+    credentials: credentials ?? (() => (password === undefined ? {} : { password })),
+    tls: pickTls(given),
+    endpoints: readEndpoints(given.endpoints),
+    resend:
+      streamManagement !== false &&
+      oneOf('streamManagement.onResumeRefused', streamManagement?.onResumeRefused, ['report', 'resend'], 'report') ===
+        'resend',
+    queueLimit: whole('queue.limit', given.queue?.limit, 10_000, 0),
+    limits: {
+      connecting: { ...CONNECT_LIMITS, ...limits?.connecting },
+      online: { ...ONLINE_LIMITS, ...limits?.online },
+    },
+    iterations: {
+      min: whole('iterations.min', iterations?.min, 4096, 1),
+      max: whole('iterations.max', iterations?.max, 1_000_000, 1),
+    },
+    clock: given.clock ?? systemClock,
+    random: given.random ?? Math.random,
+    given,
+  };
+}
+
+function readJid(value: string | JID): JID {
+  if (value instanceof JID) return value;
+  if (typeof value !== 'string') throw new OptionError('jid', 'has to be a JID such as bot@example.org');
+  try {
+    return JID.parse(value);
+  } catch (error) {
+    if (error instanceof JidError) throw new OptionError('jid', `is no JID: ${error.message}`);
+    throw error;
+  }
+}
+
+/** EXTERNAL goes first where there is a certificate; without a name and anything to prove it by, only ANONYMOUS is left. */
+function defaultMechanisms({ password, credentials, cert, secureContext }: ClientOptions, jid: JID): string[] {
+  const mechanisms = cert !== undefined || secureContext !== undefined ? ['EXTERNAL'] : [];
+  if (password !== undefined || credentials !== undefined) mechanisms.push(...WITH_PASSWORD);
+  if (mechanisms.length === 0 && jid.local === undefined) return ['ANONYMOUS'];
+  if (mechanisms.length === 0)
+    throw new OptionError('password', 'or credentials or a certificate is needed for this JID');
+  return mechanisms;
+}
+
+/** N-26: seconds, whole, not negative; 0 does without resumption. */
+function readStreamManagement(options: StreamManagementOptions = {}): ClientSettings['sm'] {
+  const max = options.max === undefined ? null : whole('streamManagement.max', options.max, 0, 0);
+  return { resume: (options.resume ?? true) && max !== 0, max: max === 0 ? null : max };
+}
+
+function readEndpoints(endpoints: ClientOptions['endpoints'] = []): EndpointSource {
+  if (typeof endpoints === 'function') return endpoints;
+  for (const [index, endpoint] of endpoints.entries()) readEndpoint(endpoint, `endpoints[${index}]`);
+  return () => endpoints;
+}
+
+/** An endpoint as the charts have it. Throws `OptionError`. */
+export function readEndpoint({ host, port, tls }: EndpointOption, path: string): Endpoint {
+  if (typeof host !== 'string' || host === '') throw new OptionError(`${path}.host`, 'has to be a host name');
+  const mode = oneOf(`${path}.tls`, tls, ['starttls', 'direct'], 'starttls');
+  return {
+    host,
+    port: whole(`${path}.port`, port, mode === 'direct' ? 5223 : 5222, 1, 65535),
+    tls: mode,
+    source: 'application',
+  };
+}
+
+function pickTls(options: ClientOptions): TlsOptions {
+  const names = [
+    'ca',
+    'cert',
+    'key',
+    'ciphers',
+    'minVersion',
+    'maxVersion',
+    'secureContext',
+    'checkServerIdentity',
+  ] as const;
+  return Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
+}
+
+function number(path: string, value: number | undefined, fallback: number, min: number, max = Infinity): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number' || Number.isNaN(value)) throw new OptionError(path, 'has to be a number');
+  if (value < min || value > max)
+    throw new OptionError(path, `has to be at least ${min}${max < Infinity ? ` and at most ${max}` : ''}`);
+  return value;
+}
+
+function whole(path: string, value: number | undefined, fallback: number, min: number, max?: number): number {
+  const checked = number(path, value, fallback, min, max);
+  if (!Number.isInteger(checked)) throw new OptionError(path, 'has to be a whole number');
+  return checked;
+}
+
+function oneOf<T extends string>(path: string, value: T | undefined, allowed: readonly T[], fallback: T): T {
+  if (value === undefined) return fallback;
+  if (!allowed.includes(value)) throw new OptionError(path, `has to be one of ${allowed.join(', ')}`);
+  return value;
+}

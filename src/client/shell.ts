@@ -1,0 +1,413 @@
+import { type ActorRefFrom, createActor } from 'xstate';
+import type { ClientMachineEvent, Session as HeldSession, World } from '../../machines/client.ts';
+import type { Endpoint } from '../../machines/endpoint.ts';
+import type { Failure } from '../../machines/failure.ts';
+import type { Source } from '../../machines/sweep.ts';
+import type { Features } from '../../machines/wire.ts';
+import { JID } from '../jid.ts';
+import { NS } from '../namespaces.ts';
+import { SaltedPasswordCache } from '../sasl/salted-password.ts';
+import { StanzaError } from '../stanza/error.ts';
+import type { Message } from '../stanza/message.ts';
+import type { Presence } from '../stanza/presence.ts';
+import { failureOf } from '../transport/failure.ts';
+import { discover } from '../transport/resolver.ts';
+import { Attributes, Element, el } from '../xml/element.ts';
+import { Emitter } from './emitter.ts';
+import { ABORTED, ConnectionError, StateError } from './error.ts';
+import type { ClientEvents } from './events.ts';
+import { Exchange } from './exchange.ts';
+import { Filters } from './filters.ts';
+import { Inbound, type InboundSession } from './inbound.ts';
+import { Link, type LinkHost, type LinkOptions } from './link.ts';
+import { clientLogic, register } from './logic.ts';
+import { type ResolvedOptions, readEndpoint } from './options.ts';
+import { Outbox } from './outbox.ts';
+import { type RequestOptions, Requests } from './requests.ts';
+import type { Session } from './session.ts';
+import { Outgoing, type Token } from './token.ts';
+
+/** The actor of a client, as XState knows it. */
+export type ClientActor = ActorRefFrom<typeof clientLogic>;
+
+/** What a before-established hook may use: stanzas sent by it precede all others. */
+export interface Preparation {
+  readonly jid: JID;
+  readonly features: Features;
+  /** Sends past everything that waits for the session to be established. */
+  send(stanza: Element): Token;
+  request(iq: Element, options?: RequestOptions): Promise<unknown>;
+  /** Aborted when the hook is no longer waited for. */
+  readonly signal: AbortSignal;
+}
+
+export type Hook = (preparation: Preparation) => unknown;
+
+/**
+ * Everything of a client that is not its chart: it carries out what the chart commands, keeps what must not be in a chart,
+ * and moves stanzas.
+ */
+export class Shell implements LinkHost {
+  readonly options: ResolvedOptions;
+  readonly actor: ClientActor;
+  readonly emitter: Emitter<ClientEvents>;
+  readonly inboundFilters = new Filters();
+  readonly outboundFilters = new Filters();
+  readonly inbound: Inbound;
+  readonly requests: Requests;
+  readonly outbox: Outbox;
+  hooks: readonly Hook[] = [];
+  link: Link | null = null;
+  /** The session that is held, if one is. */
+  session: Session | null = null;
+  /** Takes what hooks send. */
+  #early: Outbox | null = null;
+  #jid: JID | null = null;
+  readonly #linkOptions: LinkOptions;
+  readonly #cache = new SaltedPasswordCache();
+  readonly #prefix = newPrefix();
+  #count = 0;
+
+  constructor(options: ResolvedOptions) {
+    this.options = options;
+    this.emitter = new Emitter((error) => this.report(error));
+    this.requests = new Requests(options.clock);
+    this.outbox = this.#newOutbox();
+    this.inbound = new Inbound(this.inboundFilters, {
+      message: (message: Message) => this.emitter.emit('message', message),
+      presence: (presence: Presence) => this.emitter.emit('presence', presence),
+      reply: (iq) => void this.requests.settle(iq),
+      answer: (iq, session) => this.#answer(iq, session),
+      report: (error, element) => this.report(error, element),
+    });
+    this.#linkOptions = linkOptions(options);
+    this.actor = createActor(clientLogic, {
+      input: { settings: options.settings },
+      clock: options.clock,
+      ...(options.given.inspect && { inspect: options.given.inspect }),
+    });
+    register(this.actor.system, this);
+    this.actor.on('*', (event) => this.emitter.emit(event.type, event as never));
+    // An exception in a chart is a defect; whatever it leaves behind, the socket must not stay.
+    this.actor.subscribe({
+      error: (error) => {
+        this.link?.destroy();
+        this.report(error);
+      },
+    });
+    this.actor.start();
+  }
+
+  /** Something of the application threw. */
+  report(error: unknown, element: Element | null = null): void {
+    this.emitter.emit('handlerError', { error, element });
+  }
+
+  /** Tells the chart something. */
+  tell(event: ClientMachineEvent): void {
+    this.actor.send(event);
+  }
+
+  // Stanzas out.
+
+  /** Takes a stanza to be sent. Never throws: what is wrong with it becomes the state of the token. */
+  send(stanza: Element): Token {
+    const token = this.#token(stanza);
+    const fault = faultOf(stanza);
+    if (fault !== null) token.become('failed', new TypeError(fault));
+    else if (!this.running) token.become('failed', new StateError('the client is not running'));
+    else this.outbox.push(token);
+    return token;
+  }
+
+  /** Sends a request and waits for its reply. */
+  request(iq: Element, options: RequestOptions = {}, through: Outbox = this.outbox): Promise<unknown> {
+    const type = iq.attr('type');
+    const token = this.#token(iq);
+    const reply = this.requests.wait(token, iq.attr('to'), () => this.#jid, options);
+    if (iq.name !== 'iq' || (type !== 'get' && type !== 'set')) {
+      token.become('failed', new TypeError('a request is an iq of type get or set'));
+    } else if (!this.running) token.become('failed', new StateError('the client is not running'));
+    else if (token.state === 'queued') through.push(token);
+    return reply;
+  }
+
+  #token(stanza: Element): Outgoing {
+    const id = stanza.attr('id');
+    const report = this.#reportListener;
+    if (id) return new Outgoing(id, stanza, report);
+    const fresh = this.newId();
+    return new Outgoing(fresh, identified(stanza, fresh), report);
+  }
+
+  readonly #reportListener = (error: unknown): void => this.report(error);
+
+  /** An id that nobody can guess and that is not used twice. */
+  newId(): string {
+    this.#count += 1;
+    return this.#prefix + this.#count.toString(36);
+  }
+
+  #newOutbox(): Outbox {
+    return new Outbox(this.outboundFilters, this.options.queueLimit, this.#reportListener);
+  }
+
+  /** Answers a request; what cannot be written as XML is answered with an error. */
+  #answer(iq: Element, _session: InboundSession): void {
+    const token = new Outgoing(iq.attr('id') ?? '', iq, this.#reportListener);
+    token.onStateChange((state) => {
+      if (state !== 'failed' || iq.attr('type') !== 'result') return;
+      this.report(token.error, iq);
+      const { id, to } = iq.attrs;
+      this.outbox.push(
+        new Outgoing(id ?? '', el('iq', { type: 'error', id, to }, UNSERIALIZABLE.toElement()), this.#reportListener),
+      );
+    });
+    this.outbox.push(token);
+  }
+
+  // What the chart commands.
+
+  openGate(whom: 'hooks' | 'everyone'): void {
+    const { link } = this;
+    if (link === null) return;
+    link.open(whom === 'hooks' ? 'prepare' : 'online');
+    if (whom === 'everyone') this.outbox.open(link);
+    else {
+      this.#early = this.#newOutbox();
+      this.#early.open(link);
+    }
+  }
+
+  closeGate(): void {
+    this.link?.shut();
+    this.outbox.shut();
+    this.#early?.shut();
+  }
+
+  /** The session of this connection is the client's now. */
+  holdSession(): void {
+    this.session = this.link?.session ?? null;
+  }
+
+  /** Ends a session: requests fail, and every stanza that was in its hands gets its final state. */
+  dropSession(reason: Failure | null): void {
+    const { session, link } = this;
+    if (session === null) return;
+    this.session = null;
+    session.end();
+    const error = new ConnectionError(reason ?? ABORTED);
+    this.requests.fail(error);
+    const known = link?.session === session ? link.reportedCount : null;
+    if (known !== null && session.ledger.plausible(known)) session.ledger.ack(known);
+    const unsettled = session.ledger.take();
+    const resend = this.options.resend && reason !== null;
+    const again: Outgoing[] = [];
+    for (const token of unsettled) {
+      if (resend && token.element?.name === 'message') again.push(delayed(token));
+      else if (known === null) token.become('unconfirmed');
+      else token.become('lost', error);
+    }
+    this.#early?.clear('lost', error);
+    this.#early = null;
+    if (resend) this.outbox.unshift(again);
+    else this.outbox.clear('lost', error);
+  }
+
+  /** Nothing waits any more for a run that is over. */
+  endRun(reason: Failure | null): void {
+    const error = new ConnectionError(reason ?? ABORTED);
+    this.requests.fail(error);
+    this.outbox.clear('lost', error);
+  }
+
+  /** The time, chance, and how long the server has been silent. */
+  observe(): World {
+    const { clock, random } = this.options;
+    return {
+      now: clock.now(),
+      chance: random(),
+      silence: this.link?.silence ?? 0,
+      sinceProbe: this.link?.sinceProbe ?? 0,
+    };
+  }
+
+  restart(): void {
+    if (this.link?.restart()) this.actor.getSnapshot().children.stream?.send({ type: 'reset' });
+  }
+
+  /** The secrets of the current connection. */
+  exchange(): Exchange {
+    const { link, options } = this;
+    if (link === null) throw new Error('there is no connection to authenticate');
+    link.exchange ??= new Exchange({
+      username: options.jid.local ?? '',
+      credentials: options.credentials,
+      cache: this.#cache,
+      minIterations: options.iterations.min,
+      maxIterations: options.iterations.max,
+      binding: (type) => link.binding(type),
+      write: (text) => link.writeSasl(text),
+    });
+    return link.exchange;
+  }
+
+  // Actors.
+
+  async resolve(source: Source, session: HeldSession | null, signal: AbortSignal): Promise<readonly Endpoint[]> {
+    const { jid, endpoints, given, random } = this.options;
+    try {
+      switch (source) {
+        case 'location': {
+          const location = session?.ticket?.location;
+          return location ? [{ ...location, tls: session?.endpoint?.tls ?? 'starttls', source }] : [];
+        }
+        case 'application': {
+          const list = await endpoints({ domain: jid.domain, signal });
+          return list.map((endpoint, index) => readEndpoint(endpoint, `endpoints[${index}]`));
+        }
+        case 'discovery':
+          return await discover(jid.domain, {
+            random,
+            signal,
+            ...(given.resolveSrv && { resolveSrv: given.resolveSrv }),
+          });
+      }
+    } catch (error) {
+      throw failureOf(error, 'resolve');
+    }
+  }
+
+  /** Opens a link; returns what closes it. */
+  transport(endpoint: Endpoint, tell: (event: ClientMachineEvent) => void): () => void {
+    const link = new Link(endpoint, this.#linkOptions, this, this.session, tell);
+    this.link = link;
+    return () => {
+      link.destroy();
+      if (this.link === link) this.link = null;
+    };
+  }
+
+  /** Awaits the hooks, one after the other. */
+  async prepare(signal: AbortSignal): Promise<void> {
+    const { jid, features } = this.actor.getSnapshot().context;
+    const early = this.#early;
+    if (early === null || jid === null || features === null) return;
+    this.#jid = JID.parse(jid);
+    const preparation: Preparation = {
+      jid: this.#jid,
+      features,
+      send: (stanza) => {
+        const token = this.#token(stanza);
+        early.push(token);
+        return token;
+      },
+      request: (iq, options) => this.request(iq, options, early),
+      signal,
+    };
+    try {
+      for (const hook of this.hooks) {
+        signal.throwIfAborted();
+        await hook(preparation);
+      }
+    } catch (error) {
+      if (!signal.aborted) this.report(error);
+      throw {
+        kind: 'prepare',
+        stage: 'prepare',
+        text: 'a before-established hook failed',
+        retry: 'user',
+      } satisfies Failure;
+    }
+  }
+
+  keepalive(): () => void {
+    const every = this.options.given.whitespaceKeepalive;
+    if (!every) return () => {};
+    const { clock } = this.options;
+    let timer: unknown;
+    const tick = () => {
+      timer = clock.setTimeout(() => {
+        this.link?.keepalive();
+        tick();
+      }, every);
+    };
+    tick();
+    return () => clock.clearTimeout(timer);
+  }
+
+  // Stanzas in.
+
+  receive(stanza: Element, session: InboundSession): void {
+    this.inbound.receive(stanza, session);
+  }
+
+  drained(): void {
+    this.#early?.pump();
+    this.outbox.pump();
+  }
+
+  // Where it stands.
+
+  get running(): boolean {
+    const snapshot = this.actor.getSnapshot();
+    return !snapshot.hasTag('offline') && !snapshot.hasTag('failed');
+  }
+
+  /** The bound JID, or the last one. */
+  get jid(): JID | null {
+    const { jid } = this.actor.getSnapshot().context;
+    if (jid === null) return null;
+    if (this.#jid?.toString() !== jid) this.#jid = JID.parse(jid);
+    return this.#jid;
+  }
+}
+
+const UNSERIALIZABLE = new StanzaError('undefined-condition', { text: 'the answer could not be written' });
+
+function newPrefix(): string {
+  return `${Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString('base64url')}-`;
+}
+
+function linkOptions({ jid, given, tls, limits, clock, resend }: ResolvedOptions): LinkOptions {
+  return {
+    domain: jid.domain,
+    from: jid.local === undefined ? null : jid.bare.toString(),
+    lang: given.lang ?? null,
+    tls,
+    connect: given.connect,
+    dial: {
+      ...(given.family !== undefined && { family: given.family }),
+      ...(given.configureSocket && { configure: given.configureSocket }),
+    },
+    limits,
+    keepElements: resend,
+    now: () => clock.now(),
+  };
+}
+
+/** The stanza with an id. */
+function identified(stanza: Element, id: string): Element {
+  const attrs = Object.assign(new Attributes(), stanza.attrs, { id });
+  return new Element(stanza.name, stanza.namespace, attrs, stanza.children, stanza.lang);
+}
+
+const STANZAS: readonly string[] = ['iq', 'message', 'presence'];
+const IQ_TYPES: readonly string[] = ['error', 'get', 'result', 'set'];
+
+/** What keeps an element from being sent as a stanza; null if nothing does. RFC 6120 §8 */
+function faultOf(stanza: Element): string | null {
+  if (!STANZAS.includes(stanza.name) || stanza.namespace !== NS.client) return 'not a message, presence or iq';
+  if (stanza.name !== 'iq') return null;
+  if (!IQ_TYPES.includes(stanza.attr('type') ?? '')) return 'an iq has a type of get, set, result or error';
+  return stanza.attr('type') === 'error' && !stanza.find('error') ? 'an iq of type error contains an error' : null;
+}
+
+/** Back in the queue, with the time it was first sent. XEP-0203 */
+function delayed(token: Outgoing): Outgoing {
+  if (token.element !== null && token.element.find('delay', NS.delay) === undefined) {
+    token.element = token.element.append(el('delay', { xmlns: NS.delay, stamp: new Date(token.sentAt).toISOString() }));
+  }
+  token.become('queued');
+  return token;
+}

@@ -1,0 +1,63 @@
+import type { Clock } from './clock.ts';
+import { TimeoutError } from './error.ts';
+
+/** Bounds on a wait. */
+export interface WaitOptions {
+  /** Milliseconds; none by default. */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A promise with bounds, which may be ignored: its rejection alone brings nobody down.
+ *
+ * @param what is waited for, for the message of the `TimeoutError`.
+ * @param begin starts the wait and returns what is to be undone at its end, however it ends.
+ */
+export function wait<T>(
+  clock: Clock,
+  { timeout, signal }: WaitOptions,
+  what: string,
+  begin: (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void,
+): Promise<T> {
+  const promise = new Promise<T>((resolve, reject) => {
+    let over = false;
+    let timer: unknown;
+    let undo: (() => void) | undefined;
+    const end = () => {
+      over = true;
+      undo?.();
+      if (timer !== undefined) clock.clearTimeout(timer);
+      signal?.removeEventListener('abort', aborted);
+    };
+    const settle =
+      <A>(act: (value: A) => void) =>
+      (value: A) => {
+        if (over) return;
+        end();
+        act(value);
+      };
+    const fail = settle(reject);
+    const aborted = () => fail(signal?.reason);
+    if (signal?.aborted) {
+      aborted();
+      return;
+    }
+    undo = begin(settle(resolve), fail);
+    if (over) {
+      undo();
+      return;
+    }
+    signal?.addEventListener('abort', aborted, { once: true });
+    if (timeout !== undefined) {
+      timer = clock.setTimeout(() => fail(new TimeoutError(`${what}: nothing within ${timeout} ms`)), timeout);
+    }
+  });
+  return tended(promise);
+}
+
+/** The promise, which may be ignored from now on. */
+export function tended<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}

@@ -1,0 +1,53 @@
+import { JID } from '../jid.ts';
+import type { Element } from '../xml/element.ts';
+
+/** What message, presence and IQ have in common: a view on an element, which holds nothing of its own. RFC 6120 §8 */
+export class Stanza {
+  readonly element: Element;
+
+  constructor(element: Element) {
+    this.element = element;
+  }
+
+  get id(): string | undefined {
+    return this.element.attr('id');
+  }
+
+  /** The sender; undefined when the attribute is missing or no JID. */
+  get from(): JID | undefined {
+    return readJid(this.element.attr('from'));
+  }
+
+  /** The addressee; undefined when the attribute is missing or no JID. */
+  get to(): JID | undefined {
+    return readJid(this.element.attr('to'));
+  }
+
+  /** `xml:lang`, the stanza's own or inherited from the stream. */
+  get lang(): string | undefined {
+    return this.element.lang;
+  }
+
+  toString(): string {
+    return this.element.toString();
+  }
+}
+
+function readJid(text: string | undefined): JID | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return JID.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text of the child in the wanted language, else in none, else the first. RFC 6121 §5.2.3 */
+export function localized(element: Element, name: string, lang: string | undefined): string | undefined {
+  const candidates = element.filter(name);
+  const match =
+    candidates.find((candidate) => lang !== undefined && candidate.lang === lang) ??
+    candidates.find((candidate) => candidate.attr('xml:lang') === undefined) ??
+    candidates[0];
+  return match?.text;
+}
