@@ -249,6 +249,9 @@ const NOWHERE: World = { now: 0, chance: 0.5, silence: 0, sinceProbe: 0 };
 /** Milliseconds by which a timer may be late before the machine is thought to have slept. */
 const OVERSLEPT = 1000;
 
+/** How long the server may take to answer a probe, also where only the application ever probes. */
+const answerTime = ({ liveness, negotiationTimeout }: ClientSettings): number => liveness?.answer ?? negotiationTimeout;
+
 /** setTimeout takes no more. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
@@ -432,7 +435,7 @@ export const clientMachine = setup({
     owing: ({ context }) => context.owed,
     silent: ({ context: { settings, world } }) => settings.liveness !== null && world.silence >= settings.liveness.idle,
     /** The clock was asleep rather than the server: the deadline passed long before anybody looked. */
-    overslept: ({ context: { settings, world } }) => world.sinceProbe > (settings.liveness?.answer ?? 0) + OVERSLEPT,
+    overslept: ({ context: { settings, world } }) => world.sinceProbe > answerTime(settings) + OVERSLEPT,
   },
   delays: {
     settle: ({ context }) => context.settings.settle,
@@ -442,7 +445,7 @@ export const clientMachine = setup({
       const idle = settings.liveness?.idle ?? LONGEST_DELAY;
       return world.silence < idle ? Math.ceil(idle - world.silence) : idle;
     },
-    answer: ({ context }) => context.settings.liveness?.answer ?? context.settings.negotiationTimeout,
+    answer: ({ context }) => answerTime(context.settings),
     resumeWindow: ({ context }) => Math.min((context.session?.ticket?.max ?? Infinity) * 1000, LONGEST_DELAY),
   },
 }).createMachine({
