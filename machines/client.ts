@@ -762,6 +762,10 @@ export const clientMachine = setup({
               entry: 'leaveSweep',
               exit: 'closeGate',
               invoke: { id: 'keepalive', src: 'keepalive' },
+              on: {
+                'flow.waiting': { actions: 'noteOwed' },
+                'flow.drained': { actions: 'noteSettled' },
+              },
               after: { settle: { actions: 'forgetFailures' } },
               states: {
                 preparing: {
@@ -824,7 +828,6 @@ export const clientMachine = setup({
                       entry: 'writeProbe',
                       on: {
                         'flow.heard': 'listening',
-                        'flow.waiting': { actions: 'noteOwed' },
                         probe: {},
                         wake: {},
                         'network.online': {},
