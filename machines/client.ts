@@ -337,6 +337,7 @@ export const clientMachine = setup({
     }),
     takeEndpoint: assign(({ context }) => ({
       endpoint: context.sweep.endpoints[0] ?? null,
+      redirect: null,
       trust: null,
       sweep: { ...context.sweep, endpoints: context.sweep.endpoints.slice(1) },
     })),
@@ -349,10 +350,9 @@ export const clientMachine = setup({
       const tls = context.endpoint?.tls ?? 'starttls';
       return { redirect: { ...event.redirect, tls, source: 'redirect' } as const };
     }),
-    followRedirect: assign(({ context }) => ({
-      sweep: context.redirect === null ? context.sweep : redirected(context.sweep, context.redirect),
-      redirect: null,
-    })),
+    followRedirect: assign({
+      sweep: ({ context: { sweep, redirect } }) => (redirect === null ? sweep : redirected(sweep, redirect)),
+    }),
     sumUp: assign(({ context }) => ({ failure: finalFailure(context), failures: context.failures + 1 })),
     planRetry: assign(({ context: { settings, failures, world } }) => {
       const delay = retryDelay(settings.backoff, failures, world.chance);
