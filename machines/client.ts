@@ -229,7 +229,7 @@ const negotiationInput = ({ settings, session, trust, failure, jid, endpoint }: 
   mechanisms: settings.mechanisms,
   bareLogin: settings.bareLogin && isLoopback(endpoint?.host ?? ''),
   asks: settings.asks,
-  refusal: failure,
+  refusal: failure?.kind === 'auth' ? failure : null,
   previd: session?.ticket?.id ?? null,
   freshAllowed: settings.allowImplicitReconnect,
   resource: settings.resource ?? resourceOf(jid),
@@ -400,7 +400,7 @@ export const clientMachine = setup({
     emitOnline: emit(({ context }, params: { resumed: boolean }) => ({
       type: 'online' as const,
       jid: context.jid ?? '',
-      gapMs: context.offlineSince === null ? 0 : context.world.now - context.offlineSince,
+      gapMs: context.offlineSince === null ? 0 : Math.round(context.world.now - context.offlineSince),
       ...params,
     })),
     emitWaiting: emit(({ context }) => ({

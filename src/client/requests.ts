@@ -84,8 +84,9 @@ export class Requests {
   }
 }
 
-/** What a request resolves with: what the callback said, or the reply's payload. */
+/** What a request resolves with: what the callback said, at once or later, or else the reply's payload. */
 function outcome(reply: Element, said: unknown): unknown {
+  if (said instanceof Promise) return said.then((later) => outcome(reply, later));
   if (said !== undefined && said !== null) return said;
   if (reply.attr('type') === 'error') throw readStanzaError(reply);
   if (reply.elements.length > 1) throw new ReplyError('the reply has more than one payload');
