@@ -766,7 +766,6 @@ export const clientMachine = setup({
                 'flow.waiting': { actions: 'noteOwed' },
                 'flow.drained': { actions: 'noteSettled' },
               },
-              after: { settle: { actions: 'forgetFailures' } },
               states: {
                 preparing: {
                   description: "The application's hooks come before anything else.",
@@ -801,6 +800,7 @@ export const clientMachine = setup({
                     wake: '.probing',
                     'network.online': '.probing',
                   },
+                  after: { settle: { actions: 'forgetFailures' } },
                   states: {
                     listening: {
                       description: 'Is anything unacknowledged?',
