@@ -70,7 +70,7 @@ export function isEndpointFault(failure: Failure): boolean {
 
 /**
  * What a whole sweep failed with: trouble with TLS before anything else, since it may be an attack; a single failure as it
- * is; several as one that lists them in the order tried and takes its kind from the endpoint that was preferred.
+ * is; several as one that lists them in the order tried and takes the rest from the endpoint that was preferred.
  */
 export function verdict(failures: readonly Failure[]): Failure {
   const [first] = failures;
@@ -82,5 +82,5 @@ export function verdict(failures: readonly Failure[]): Failure {
   const tls = failures.find((failure) => failure.kind === 'tls');
   if (tls !== undefined) return { ...tls, attempts: failures };
   const retry = failures.some((failure) => failure.retry === 'backoff') ? 'backoff' : first.retry;
-  return { kind: first.kind, stage: first.stage, text: 'every endpoint failed', retry, attempts: failures };
+  return { ...first, text: 'every endpoint failed', retry, attempts: failures };
 }
