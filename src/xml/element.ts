@@ -1,14 +1,15 @@
+import { XmlError } from './error.ts';
 import { CLIENT_NAMESPACE } from './names.ts';
 import { serialize } from './serializer.ts';
 
 /** What stands inside an element: an element or a run of text. */
 export type Node = Element | string;
 
-/** What can be given as a child: nodes, numbers, and lists of them; `null`, `undefined` and `false` are nothing. */
+/** What can be given as a child: nodes, numbers and lists of them; `null`, `undefined` and `false` are nothing. */
 export type Child = Node | number | null | undefined | false | readonly Child[];
 
-/** What can be given as an attribute's value; `null` and `undefined` leave the attribute out. */
-export type AttributeValue = string | number | boolean | null | undefined;
+/** What can be given as an attribute's value: anything that says what it is in words, a JID for instance. */
+export type AttributeValue = string | number | boolean | { toString(): string } | null | undefined;
 
 /**
  * An object that inherits nothing, so that an attribute may be called `__proto__` or `constructor`, and one that is not
@@ -20,13 +21,13 @@ export class Attributes {
 Object.setPrototypeOf(Attributes.prototype, null);
 Reflect.deleteProperty(Attributes.prototype, 'constructor');
 
-/** Whether the element's namespace is still its parent's to decide. */
+// Whether an element's namespace is still its parent's to decide is nobody's business outside of this file.
 let isFloating: (element: Element) => boolean;
 let float: (element: Element) => Element;
 
 /**
- * An XML element, not to be changed once made; `with` and `append` give changed copies. Text and attribute values are
- * plain text: escaping is the serializer's business.
+ * An XML element, not to be changed once it is made; `with` and `append` give changed copies. Text and attribute values
+ * are plain text, escaping is the serializer's business.
  */
 export class Element {
   /** Local name. */
@@ -34,12 +35,13 @@ export class Element {
   /** Namespace URI; empty for none. */
   readonly namespace: string;
   /**
-   * Attributes by name. A namespaced one has the key `{uri}name`, except for `xml:lang`; namespace declarations are not
-   * attributes.
+   * Attributes by name. One with a namespace has the key `{uri}name`, except for `xml:lang`. Namespace declarations are
+   * not attributes.
    */
   readonly attrs: Readonly<Record<string, string>>;
+  /** Elements and texts in their order; no two texts in a row. */
   readonly children: readonly Node[];
-  /** The language of the text inside: the nearest `xml:lang`, the element's own or inherited. */
+  /** The language of the text inside: the nearest `xml:lang`, the element's own or an outer one's. */
   readonly lang: string | undefined;
   #floating = false;
 
@@ -51,7 +53,7 @@ export class Element {
     };
   }
 
-  /** Takes its parts as they are; `el` is the comfortable way. */
+  /** Takes its parts as they are, without a copy or a check; `el` is the comfortable way. */
   constructor(
     name: string,
     namespace: string,
@@ -96,34 +98,34 @@ export class Element {
     return this.elements.filter((child) => child.is(name, namespace));
   }
 
-  /** Whether the element has that name and, unless it is left out or `*`, that namespace. */
+  /** Whether the element has that name and, unless it is `*` (the default), that namespace. */
   is(name: string, namespace = '*'): boolean {
     return this.name === name && (namespace === '*' || this.namespace === namespace);
   }
 
   /** A copy with some attributes changed; `undefined` takes one away. */
   with(attrs: Readonly<Record<string, AttributeValue>>): Element {
-    return el(this.name, { ...this.#declared(), ...attrs }, this.children);
+    return el(this.name, { ...this.#given(), ...attrs }, this.children);
   }
 
   /** A copy with more children at the end. */
   append(...children: Child[]): Element {
-    return el(this.name, this.#declared(), this.children, children);
+    return el(this.name, this.#given(), this.children, children);
   }
 
-  /** The element as XML, as it stands in a stream of namespace `jabber:client`. */
+  /** The element as XML, as it stands in a stream of namespace `jabber:client`. Throws `XmlError` as `serialize` does. */
   toString(): string {
     return serialize(this);
   }
 
-  #declared(): Record<string, string> {
+  #given(): Readonly<Record<string, string>> {
     return this.#floating ? this.attrs : { ...this.attrs, xmlns: this.namespace };
   }
 }
 
 /**
  * Builds an element. `xmlns` among the attributes sets its namespace; without it the element takes its parent's when it
- * is put into one, and stands in `jabber:client` until then.
+ * is put into one, and stands in `jabber:client` until then. Attributes that are `null` or `undefined` are left out.
  *
  *     el('message', { to: 'juliet@example.com' }, el('body', {}, 'Art thou not Romeo?'))
  */
@@ -137,18 +139,39 @@ export function el(
   for (const key of Object.keys(attrs)) {
     const value = attrs[key];
     if (value === undefined || value === null) continue;
-    if (key === 'xmlns') namespace = String(value);
-    else own[key] = String(value);
+    if (key === 'xmlns') namespace = inWords(value);
+    else own[key] = inWords(value);
   }
-  const lang = own['xml:lang'] || undefined;
+  return assemble(name, namespace, own, children);
+}
+
+/** Builds an element that owns `attrs`; without a namespace it takes its parent's. */
+export function assemble(
+  name: string,
+  namespace: string | undefined,
+  attrs: Attributes,
+  children: readonly Child[],
+): Element {
+  const lang = attrs['xml:lang'] || undefined;
   const nodes: Node[] = [];
   collect(children, nodes, namespace, lang);
-  const element = new Element(name, namespace ?? CLIENT_NAMESPACE, own, nodes, lang);
+  const element = new Element(name, namespace ?? CLIENT_NAMESPACE, attrs, nodes, lang);
   return namespace === undefined ? float(element) : element;
 }
 
-/** Flattens what was given as children, and joins neighbouring text as a parser would. */
-function collect(children: readonly Child[], nodes: Node[], namespace: string | undefined, lang: string | undefined) {
+/** A value as text. Throws `XmlError` for one that would only say `[object Object]`: a forgotten `await`, for instance. */
+export function inWords(value: NonNullable<AttributeValue>): string {
+  if (value.toString === Object.prototype.toString) throw new XmlError('invalid-xml', 'an object that is not text');
+  return String(value);
+}
+
+/** Flattens what was given as children, and joins neighbouring texts as a parser would. */
+function collect(
+  children: readonly Child[],
+  nodes: Node[],
+  namespace: string | undefined,
+  lang: string | undefined,
+): void {
   for (const child of children) {
     if (child === undefined || child === null || child === false || child === '') continue;
     if (child instanceof Element) nodes.push(adopt(child, namespace, lang));
@@ -158,15 +181,16 @@ function collect(children: readonly Child[], nodes: Node[], namespace: string | 
   }
 }
 
-/** `child` as it is inside a parent: what it says nothing about, namespace and language, is the parent's. */
-function adopt(child: Element, namespace: string | undefined, inherited: string | undefined): Element {
+/** `child` as it is inside a parent: the namespace and the language it does not give itself are the parent's. */
+function adopt(child: Element, namespace: string | undefined, outer: string | undefined): Element {
   const { name, attrs, children } = child;
-  const given = attrs['xml:lang'];
-  const lang = given === undefined ? inherited : given || undefined;
-  const settles = namespace !== undefined && isFloating(child);
-  if (!settles && lang === child.lang) return child;
+  const floating = isFloating(child);
+  const own = attrs['xml:lang'];
+  const lang = own === undefined ? outer : own || undefined;
+  if (lang === child.lang && !(floating && namespace !== undefined)) return child;
+  const settled = floating ? namespace : child.namespace;
   const nodes: Node[] = [];
-  collect(children, nodes, settles ? namespace : undefined, lang);
-  const copy = new Element(name, settles ? namespace : child.namespace, attrs, nodes, lang);
-  return isFloating(child) && !settles ? float(copy) : copy;
+  collect(children, nodes, settled, lang);
+  const copy = new Element(name, settled ?? CLIENT_NAMESPACE, attrs, nodes, lang);
+  return settled === undefined ? float(copy) : copy;
 }

@@ -8,17 +8,15 @@ export const XML_NAMESPACE = 'http://www.w3.org/XML/1998/namespace';
 export const XMLNS_NAMESPACE = 'http://www.w3.org/2000/xmlns/';
 
 const START =
-  'A-Z_a-z\\u00C0-\\u00D6\\u00D8-\\u00F6\\u00F8-\\u02FF\\u0370-\\u037D\\u037F-\\u1FFF\\u200C\\u200D\\u2070-\\u218F';
-const START_BEYOND = '\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD';
-const INNER = '\\-.0-9\\u00B7\\u0300-\\u036F\\u203F\\u2040';
+  'A-Z_a-z\\u00C0-\\u00D6\\u00D8-\\u00F6\\u00F8-\\u02FF\\u0370-\\u037D\\u037F-\\u1FFF\\u200C\\u200D\\u2070-\\u218F' +
+  '\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD';
+const INNER = `${START}\\-.0-9\\u00B7\\u0300-\\u036F\\u203F\\u2040`;
+const NAME = new RegExp(`^[${START}][${INNER}]*$`);
 
 /**
- * A name without a colon (Namespaces in XML 1.0 §3), in the Basic Multilingual Plane: sax reads no others, and what we
- * could not read we do not write.
+ * Whether `name` can be the name of an element or attribute: a name without a colon (Namespaces in XML 1.0 §3), in the
+ * Basic Multilingual Plane, for sax reads no others and what we could not read we do not write.
  */
-const NCNAME = new RegExp(`^[${START}${START_BEYOND}][${START}${START_BEYOND}${INNER}]*$`);
-
-/** Whether `name` can stand as the name of an element or attribute. */
 export function isName(name: string): boolean {
-  return NCNAME.test(name);
+  return NAME.test(name);
 }

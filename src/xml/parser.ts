@@ -31,8 +31,11 @@ export interface ParserHandler {
   error(error: XmlError): void;
 }
 
-/** Bytes that are decoded and parsed at once: no check of a limit is further away than that. */
-const PIECE = 8 * 1024;
+/**
+ * Bytes that are decoded and parsed at once. Long texts and values that an application keeps are views of their piece, so
+ * this is what a short one may hold in memory; and it is how far a limit can be passed before that is noticed.
+ */
+const PIECE = 2 * 1024;
 
 /** Unwinds sax when a handler called `stop`. */
 const STOP = Symbol('stop');
@@ -42,21 +45,22 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Parses one XML stream as its bytes arrive, cut anyhow, and reports the same for every cut (RFC 6120 §4). UTF-8 only,
- * restricted as RFC 6120 §11 wants it; memory is bounded by the limits at every moment.
+ * restricted as RFC 6120 §11 wants it. Its limits hold at every moment, not only at the end of a stanza.
  */
 export class StreamParser {
+  /** What may arrive from now on; the limits of the next `write`. */
   limits: ParserLimits;
   readonly #handler: ParserHandler;
   readonly #reader: Reader;
-  /** The first bytes of a character whose rest has not come. */
+  /** The first bytes of a character whose others have not come. */
   #partial: Uint8Array | undefined;
   /** The text being parsed, and the reader's position where it begins. */
   #piece = '';
   #base = 0;
   /** Bytes of the unfinished stanza in the pieces before. */
   #carried = 0;
+  #failed = false;
   #stopped = false;
-  #dead = false;
   #trailing = false;
 
   constructor(handler: ParserHandler, limits: ParserLimits = ONLINE_LIMITS) {
@@ -65,17 +69,17 @@ export class StreamParser {
     this.#reader = new Reader(
       {
         open: (root) => {
-          this.#measure();
+          this.#complete();
           handler.header(root);
           this.#unwind();
         },
         child: (element) => {
-          this.#measure();
+          this.#complete();
           handler.element(element);
           this.#unwind();
         },
         close: () => {
-          this.#measure();
+          this.#complete();
           handler.footer();
           this.#unwind();
         },
@@ -89,64 +93,65 @@ export class StreamParser {
     return this.#stopped;
   }
 
-  /** Whether bytes came behind the point at which the parser was stopped. */
+  /** Whether bytes came behind the end of what was delivered last before `stop`. */
   get trailing(): boolean {
     return this.#trailing;
   }
 
-  /** From inside a handler: delivers nothing of what follows. */
+  /** From inside a handler: nothing that follows is parsed or delivered. */
   stop(): void {
     this.#stopped = true;
   }
 
-  /** Parses the next bytes; handlers are called before it returns. */
+  /** Parses the next bytes. What is complete has been delivered when it returns. */
   write(chunk: Uint8Array): void {
     if (this.#stopped && chunk.length > 0) this.#trailing = true;
     this.#reader.limits = this.limits;
-    this.#guard(() => {
-      for (let from = 0; from < chunk.length && !this.#stopped; from += PIECE) {
-        this.#decode(chunk.length <= PIECE ? chunk : chunk.subarray(from, from + PIECE), from + PIECE < chunk.length);
-      }
+    this.#attempt(() => {
+      if (chunk.length <= PIECE) this.#decode(chunk, false);
+      else
+        for (let i = 0; i < chunk.length; i += PIECE)
+          this.#decode(chunk.subarray(i, i + PIECE), i + PIECE < chunk.length);
     });
   }
 
-  /** No more bytes will come; an error unless the document is complete. */
+  /** No more bytes will come: an error unless the footer has. */
   end(): void {
-    this.#guard(() => {
+    this.#attempt(() => {
       if (this.#partial !== undefined) throw notUtf8();
       if (!this.#reader.closed) throw new XmlError('not-well-formed', 'the document ends before its root does');
     });
   }
 
-  #guard(body: () => void): void {
-    if (this.#dead || this.#stopped) return;
+  #attempt(body: () => void): void {
+    if (this.#failed || this.#stopped) return;
     try {
       body();
     } catch (error) {
       if (error === STOP) return;
       if (!(error instanceof XmlError)) throw error;
-      this.#dead = true;
+      this.#failed = true;
       this.#handler.error(error);
     }
   }
 
+  /** Parses some bytes; `more` says whether others of the same chunk follow. */
   #decode(bytes: Uint8Array, more: boolean): void {
-    let whole = bytes;
-    if (this.#partial !== undefined) whole = Buffer.concat([this.#partial, bytes]);
-    const end = whole.length - incomplete(whole);
+    const known = this.#partial === undefined ? bytes : Buffer.concat([this.#partial, bytes]);
+    const end = known.length - incomplete(known);
     let piece: string;
     try {
-      piece = utf8.decode(end === whole.length ? whole : whole.subarray(0, end));
+      piece = utf8.decode(end < known.length ? known.subarray(0, end) : known);
     } catch {
       if (bytes.length === 1) throw notUtf8();
-      // What precedes the bad byte is still delivered, as it would have been had the bytes come one by one.
+      // What precedes the bad byte is to be delivered, as it is when the bytes come one by one.
       const half = bytes.length >> 1;
       this.#decode(bytes.subarray(0, half), true);
       this.#decode(bytes.subarray(half), more);
       return;
     }
-    this.#partial = end === whole.length ? undefined : whole.slice(end);
-    this.#parse(piece, more || this.#partial !== undefined);
+    this.#partial = end < known.length ? Uint8Array.from(known.subarray(end)) : undefined;
+    this.#parse(piece, more || end < known.length);
   }
 
   #parse(piece: string, more: boolean): void {
@@ -156,24 +161,24 @@ export class StreamParser {
     try {
       reader.write(piece);
     } finally {
-      if (this.#stopped) this.#trailing = more || reader.position < this.#base + piece.length;
-      this.#piece = '';
+      this.#trailing = this.#stopped && (more || reader.position < this.#base + piece.length);
     }
-    this.#carried = reader.idle
-      ? 0
-      : this.#carried + Buffer.byteLength(piece.slice(Math.max(reader.start - this.#base, 0)));
+    this.#carried = reader.idle ? 0 : this.#size(piece.length);
+    this.#piece = '';
     if (this.#carried > this.limits.stanzaBytes) throw tooLong();
   }
 
-  /** At the end of a stanza: checks its length, exactly. */
-  #measure(): void {
-    const from = Math.max(this.#reader.start - this.#base, 0);
-    const to = this.#reader.position - this.#base;
-    const carried = this.#carried;
+  /** Bytes of the header, stanza or footer being read, up to `end` in this piece. */
+  #size(end: number): number {
+    return this.#carried + Buffer.byteLength(this.#piece.slice(Math.max(this.#reader.start - this.#base, 0), end));
+  }
+
+  /** Checks the length of what is about to be delivered. */
+  #complete(): void {
+    const end = this.#reader.position - this.#base;
+    // A code unit has three bytes at most, so there is nothing to count unless that comes near the limit.
+    if (this.#carried + end * 3 > this.limits.stanzaBytes && this.#size(end) > this.limits.stanzaBytes) throw tooLong();
     this.#carried = 0;
-    // A code unit is three bytes at most; counting is for those who come near.
-    if (carried + (to - from) * 3 <= this.limits.stanzaBytes) return;
-    if (carried + Buffer.byteLength(this.#piece.slice(from, to)) > this.limits.stanzaBytes) throw tooLong();
   }
 
   #unwind(): void {
@@ -192,7 +197,7 @@ function incomplete(bytes: Uint8Array): number {
 }
 
 function tooLong(): XmlError {
-  return new XmlError('policy-violation', 'stanza too long');
+  return new XmlError('policy-violation', 'a stanza too long');
 }
 
 function notUtf8(): XmlError {

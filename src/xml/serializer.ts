@@ -1,32 +1,31 @@
 import type { Element } from './element.ts';
 import { XmlError } from './error.ts';
-import { CLIENT_NAMESPACE, isName, XML_NAMESPACE } from './names.ts';
+import { CLIENT_NAMESPACE, isName, XML_NAMESPACE, XMLNS_NAMESPACE } from './names.ts';
 
+/** How an element is written; without any of these, as short and as fast as can be. */
 export interface SerializeOptions {
-  /** The default namespace in force where the element is put (default `jabber:client`). */
+  /** The default namespace in force where the element is going to stand (default `jabber:client`). */
   readonly namespace?: string;
-  /** Writes attributes in the order of their names, not in that of the element (default false). */
+  /** Writes attributes in the order of their names instead of their own (default false). */
   readonly sorted?: boolean;
   /** Writes text that needs escaping as CDATA sections (default false). */
   readonly cdata?: boolean;
-  /** Prefixes for elements and attributes of these namespaces, by URI; they are declared on the outermost element. */
+  /** Prefixes to use for namespaces, by URI; each that is needed is declared on the outermost element. */
   readonly prefixes?: Readonly<Record<string, string>>;
 }
 
-/** Prefixes in force, by namespace. */
+/** The prefixes in force, by namespace. */
 type Scope = ReadonlyMap<string, string>;
 
-const NO_OPTIONS: SerializeOptions = {};
-const NO_PREFIXES: Scope = new Map([[XML_NAMESPACE, 'xml']]);
+const DEFAULTS: SerializeOptions = {};
+const OUTERMOST: Scope = new Map([[XML_NAMESPACE, 'xml']]);
 
-// Each of these finds what cannot be written as it is. Testing comes before replacing since nearly nothing needs it.
-const SPECIAL_IN_TEXT = /[^\t\n -%'-;=?-\uD7FF\uE000-\uFFFD]/;
-const SPECIAL_IN_ATTRIBUTE = /[^ !#-%'-;=?-\uD7FF\uE000-\uFFFD]/;
-/** What XML 1.0 §2.2 forbids; a surrogate counts only when it is alone. */
+// What cannot be written as it is. Nearly nothing needs replacing, so there is a test before it.
+const NOTABLE_TEXT = /[^\t\n -%'-;=?-\uD7FF\uE000-\uFFFD]/;
+const NOTABLE_VALUE = /[^ !#-%'-;=?-\uD7FF\uE000-\uFFFD]/;
+/** What no XML 1.0 document may contain (§2.2); of surrogates, those that are not in a pair. */
 const FORBIDDEN = /[^\t\n\r -\u{10FFFF}]|[\uFFFE\uFFFF]|\p{Surrogate}/u;
-const ESCAPED = /[&<>"\t\n\r]/g;
-const ESCAPED_IN_TEXT = /[&<>\r]/g;
-// Literal line breaks and tabs would not survive a parser's normalisation (XML 1.0 §2.11, §3.3.3).
+// As literals, a carriage return and the white space of an attribute would be normalised away (XML 1.0 §2.11, §3.3.3).
 const REFERENCES: Readonly<Record<string, string>> = {
   '&': '&amp;',
   '<': '&lt;',
@@ -37,90 +36,95 @@ const REFERENCES: Readonly<Record<string, string>> = {
   '\r': '&#13;',
 };
 
-/** `text` as it is written between tags. Throws `XmlError` for characters that XML forbids. */
+/** Text as it is written between tags. Throws `XmlError` for a character that XML forbids. */
 export function escapeText(text: string): string {
-  return SPECIAL_IN_TEXT.test(text) ? escaped(text, ESCAPED_IN_TEXT) : text;
+  return NOTABLE_TEXT.test(text) ? replace(text, /[&<>\r]/g) : text;
 }
 
-/** `value` as it is written inside double quotes. Throws `XmlError` for characters that XML forbids. */
+/** A value as it is written between double quotes. Throws `XmlError` for a character that XML forbids. */
 export function escapeAttribute(value: string): string {
-  return SPECIAL_IN_ATTRIBUTE.test(value) ? escaped(value, ESCAPED) : value;
+  return NOTABLE_VALUE.test(value) ? replace(value, /[&<>"\t\n\r]/g) : value;
 }
 
-function escaped(text: string, characters: RegExp): string {
+function replace(text: string, characters: RegExp): string {
   if (FORBIDDEN.test(text)) throw new XmlError('invalid-xml', 'a character that XML forbids');
   return text.replace(characters, (character) => REFERENCES[character] as string);
 }
 
 /**
- * An element as XML, the same for the same element always. Throws `XmlError` with `invalid-xml` for what cannot be
- * written: a character that XML forbids, half a surrogate pair, a bad name.
+ * An element as XML, always the same for the same element. Throws `XmlError` with `invalid-xml` for what cannot be
+ * written: a character that XML forbids, half a surrogate pair, a bad name, a reserved or ambiguous prefix.
  */
-export function serialize(element: Element, options: SerializeOptions = NO_OPTIONS): string {
+export function serialize(element: Element, options: SerializeOptions = DEFAULTS): string {
   const { namespace = CLIENT_NAMESPACE, prefixes } = options;
-  if (prefixes === undefined) return write(element, namespace, NO_PREFIXES, '', options);
-  const scope = new Map(NO_PREFIXES);
+  let scope = OUTERMOST;
   let declarations = '';
-  for (const [uri, prefix] of Object.entries(prefixes)) {
-    if (!uses(element, uri)) continue;
-    declarations += declare(uri, prefix);
-    scope.set(uri, prefix);
+  for (const [uri, prefix] of Object.entries(prefixes ?? {})) {
+    if (scope.has(uri) || !uses(element, uri)) continue;
+    scope = extend(scope, uri, prefix);
+    declarations += declaration(`xmlns:${prefix}`, uri);
   }
-  return write(element, namespace, scope, declarations, options);
+  return write(element, namespace, scope, options, declarations);
 }
 
-function write(element: Element, outer: string, scope: Scope, declarations: string, options: SerializeOptions): string {
-  const { name, namespace, attrs, children } = element;
+/** Writes an element for a place where `outer` is the default namespace; `declarations` go into its tag. */
+function write(element: Element, outer: string, scope: Scope, options: SerializeOptions, declarations = ''): string {
+  const { namespace, attrs, children } = element;
   const prefix = scope.get(namespace);
-  const tag = prefix === undefined ? checked(name) : `${prefix}:${checked(name)}`;
+  const name = prefix === undefined ? checked(element.name) : `${prefix}:${checked(element.name)}`;
+  let out = `<${name}${declarations}`;
   let inner = outer;
-  let out = `<${tag}`;
   if (prefix === undefined && namespace !== outer) {
     inner = namespace;
-    out += ` xmlns="${escapeAttribute(namespace)}"`;
+    out += declaration('xmlns', namespace);
   }
-  out += declarations;
   let prefixes = scope;
   for (const key of options.sorted ? Object.keys(attrs).sort() : Object.keys(attrs)) {
     let written = key;
     if (key.startsWith('{')) {
-      const end = key.indexOf('}');
+      const end = key.lastIndexOf('}');
       const uri = key.slice(1, end);
-      let prefix = prefixes.get(uri);
-      if (prefix === undefined) {
-        prefix = unused(prefixes);
-        prefixes = new Map(prefixes).set(uri, prefix);
-        out += declare(uri, prefix);
+      if (!prefixes.has(uri)) {
+        const invented = unused(prefixes);
+        prefixes = extend(prefixes, uri, invented);
+        out += declaration(`xmlns:${invented}`, uri);
       }
-      written = `${prefix}:${checked(key.slice(end + 1))}`;
-    } else if (key !== 'xml:lang') checked(key);
+      written = `${prefixes.get(uri)}:${checked(key.slice(end + 1))}`;
+    } else if (key === 'xmlns' || (key !== 'xml:lang' && !isName(key))) throw refusal('a bad attribute name');
     out += ` ${written}="${escapeAttribute(attrs[key] as string)}"`;
   }
   if (children.length === 0) return `${out}/>`;
   out += '>';
   for (const child of children) {
-    if (typeof child !== 'string') out += write(child, inner, prefixes, '', options);
+    if (typeof child !== 'string') out += write(child, inner, prefixes, options);
     else out += options.cdata ? section(child) : escapeText(child);
   }
-  return `${out}</${tag}>`;
+  return `${out}</${name}>`;
 }
 
-/** `text` as a CDATA section if that saves an escape. */
+/** Text as a CDATA section, if that saves an escape. */
 function section(text: string): string {
   const written = escapeText(text);
-  // A section ends at the first `]]>`, and a carriage return in it would be read as a line feed.
+  // There is no way to write a carriage return in a section that would arrive as one.
   if (written === text || text.includes('\r')) return written;
   return `<![CDATA[${text.replaceAll(']]>', ']]]]><![CDATA[>')}]]>`;
 }
 
 function checked(name: string): string {
-  if (!isName(name) || name === 'xmlns') throw new XmlError('invalid-xml', 'a name that XML forbids');
+  if (!isName(name)) throw refusal('a bad name');
   return name;
 }
 
-function declare(uri: string, prefix: string): string {
-  if (uri === '') throw new XmlError('invalid-xml', 'a prefix for no namespace');
-  return ` xmlns:${checked(prefix)}="${escapeAttribute(uri)}"`;
+function declaration(name: string, uri: string): string {
+  if (uri === XML_NAMESPACE || uri === XMLNS_NAMESPACE || (uri === '' && name !== 'xmlns')) {
+    throw refusal('a namespace that cannot be declared');
+  }
+  return ` ${name}="${escapeAttribute(uri)}"`;
+}
+
+function extend(scope: Scope, uri: string, prefix: string): Scope {
+  if (prefix === 'xmlns' || [...scope.values()].includes(checked(prefix))) throw refusal('a prefix that is taken');
+  return new Map(scope).set(uri, prefix);
 }
 
 /** The first of ns0, ns1, … that is not in force. */
@@ -131,11 +135,12 @@ function unused(scope: Scope): string {
   return `ns${number}`;
 }
 
-/** Whether a namespace occurs in the name of an element or attribute. */
-function uses(element: Element, uri: string): boolean {
-  return (
-    element.namespace === uri ||
-    Object.keys(element.attrs).some((key) => key.startsWith(`{${uri}}`)) ||
-    element.children.some((child) => typeof child !== 'string' && uses(child, uri))
-  );
+/** Whether an element, or one inside it, has a name or an attribute in that namespace. */
+function uses({ namespace, attrs, children }: Element, uri: string): boolean {
+  if (namespace === uri || Object.keys(attrs).some((key) => key.startsWith(`{${uri}}`))) return true;
+  return children.some((child) => typeof child !== 'string' && uses(child, uri));
+}
+
+function refusal(message: string): XmlError {
+  return new XmlError('invalid-xml', message);
 }

@@ -1,16 +1,26 @@
-import { type Child, Element, el } from './element.ts';
+import { Attributes, type AttributeValue, assemble, type Child, Element, inWords } from './element.ts';
 import { XmlError } from './error.ts';
 import { Reader } from './reader.ts';
 
-/** What can be interpolated; anything else is written as its `toString` says. */
-export type Interpolation = Child | boolean | { toString(): string };
+/** What can be interpolated: text and what says what it is in words; between tags also elements, and lists. */
+export type Interpolation = AttributeValue | Child;
 
-/**
- * Half a surrogate pair stands for each hole while the template is parsed: no literal may contain one, and no name can.
- */
-const HOLE = 0xdc00;
-const HOLES = /[\uDC00-\uDFFE]/u;
-/** Stands for the namespace that only the parent will know. */
+/** A piece of text, or the index of the value that goes there. */
+type Part = string | number;
+
+/** A template that has been parsed. */
+interface Recipe {
+  readonly name: string;
+  /** Nothing when the template leaves it to the parent. */
+  readonly namespace: readonly Part[] | undefined;
+  readonly attrs: readonly (readonly [key: string, value: readonly Part[]])[];
+  readonly children: readonly (Part | Recipe)[];
+}
+
+// While a template is parsed, half a surrogate pair stands for each value: it cannot occur in a literal or a name.
+const FIRST_HOLE = 0xdc00;
+const HOLE = /([\uDC00-\uDFFE])/u;
+/** The default namespace around a template, which its parent will replace. */
 const PARENTS = '\uDFFF';
 const NO_LIMITS = {
   depth: Number.POSITIVE_INFINITY,
@@ -18,79 +28,104 @@ const NO_LIMITS = {
   attributeLength: Number.POSITIVE_INFINITY,
 };
 
-const compiled = new WeakMap<TemplateStringsArray, Element>();
+const recipes = new WeakMap<TemplateStringsArray, Recipe>();
 
 /**
- * An element from a template. Interpolations are escaped: text, numbers and whatever has a `toString` in attribute values
- * and between tags, elements and lists of them between tags. An attribute that is one `undefined` or `null` is left out,
- * and white space with a line break between tags is layout, not text. Namespaces as for `el`.
+ * An element from a template. What is interpolated is escaped; it may stand in attribute values (the namespace is one) and
+ * between tags. An attribute whose whole value is `null` or `undefined` is left out. White space with a line break next to
+ * a tag is layout and not text. Namespaces work as for `el`.
  *
  *     xml`<message to="${jid}"><body>${text}</body></message>`
  *
- * Throws `XmlError` with `invalid-xml` for a template that is not one well-formed element.
+ * Throws `XmlError` with `invalid-xml` for a template that is not one well-formed element, and for an object that has no
+ * text form.
  */
 export function xml(strings: TemplateStringsArray, ...values: readonly Interpolation[]): Element {
-  let model = compiled.get(strings);
-  if (model === undefined) {
-    model = compile(strings);
-    compiled.set(strings, model);
+  let recipe = recipes.get(strings);
+  if (recipe === undefined) {
+    recipe = toRecipe(parse(strings));
+    recipes.set(strings, recipe);
   }
-  return fill(model, values);
+  return fill(recipe, values);
 }
 
-function compile(strings: TemplateStringsArray): Element {
-  let source = '';
-  strings.forEach((literal, index) => {
-    if (literal === undefined || /\p{Surrogate}/u.test(literal))
-      throw new XmlError('invalid-xml', 'half a surrogate pair');
-    source += index === 0 ? literal : String.fromCharCode(HOLE + index - 1) + literal;
-  });
+function parse(strings: TemplateStringsArray): Element {
+  let source = strings[0] as string;
+  for (let i = 1; i < strings.length; i += 1) source += String.fromCharCode(FIRST_HOLE + i - 1) + strings[i];
+  if (strings.some((literal) => literal === undefined || /\p{Surrogate}/u.test(literal)) || strings.length > 1000) {
+    throw refusal('a bad literal');
+  }
   const found: Element[] = [];
   const reader = new Reader({ open() {}, child: (element) => found.push(element), close() {} }, NO_LIMITS);
   try {
-    reader.write(`<_ xmlns="${PARENTS}">`);
-    reader.write(source.trim());
-    reader.write('</_>');
+    reader.write(`<template xmlns="${PARENTS}">${source.trim()}</template>`);
   } catch (error) {
-    if (error instanceof XmlError) throw new XmlError('invalid-xml', `bad template: ${error.message}`);
-    throw error;
+    throw error instanceof XmlError ? refusal(error.message) : error;
   }
   const [element] = found;
-  if (element === undefined || found.length > 1 || !reader.closed) {
-    throw new XmlError('invalid-xml', 'bad template: not one element');
-  }
+  if (element === undefined || found.length > 1 || !reader.closed) throw refusal('not one element');
   return element;
 }
 
-function fill(model: Element, values: readonly Interpolation[]): Element {
-  const attrs: Record<string, string | undefined> & { xmlns?: string | undefined } = Object.create(null);
-  for (const [key, value] of Object.entries(model.attrs)) attrs[key] = fillValue(value, values);
-  if (model.namespace !== PARENTS) attrs.xmlns = fillValue(model.namespace, values);
-  const children = model.children.map((child) =>
-    typeof child === 'string' ? fillText(child, values) : fill(child, values),
-  );
-  return el(model.name, attrs, children);
+function toRecipe({ name, namespace, attrs, children }: Element): Recipe {
+  return {
+    name,
+    namespace: namespace === PARENTS ? undefined : parts(namespace),
+    attrs: Object.entries(attrs).map(([key, value]) => [fixed(key), parts(value)]),
+    children: children.flatMap<Part | Recipe>((child) =>
+      typeof child === 'string' ? parts(child).filter(isText) : toRecipe(child),
+    ),
+  };
 }
 
-function fillValue(text: string, values: readonly Interpolation[]): string | undefined {
-  if (text.length === 1 && HOLES.test(text)) {
-    const value = values[text.charCodeAt(0) - HOLE];
-    return value === undefined || value === null ? undefined : String(value);
+/** The key of an attribute, whose namespace must not be interpolated. */
+function fixed(key: string): string {
+  if (HOLE.test(key)) throw refusal('a namespace of an attribute that varies');
+  return key;
+}
+
+function parts(text: string): Part[] {
+  const found = text.split(HOLE).map((part) => (HOLE.test(part) ? part.charCodeAt(0) - FIRST_HOLE : part));
+  return found.filter((part) => part !== '');
+}
+
+/** Whether a part of a run of text is more than layout: white space with a line break at the beginning or end of the run. */
+function isText(part: Part, index: number, run: readonly Part[]): boolean {
+  const outermost = index === 0 || index === run.length - 1;
+  return !(outermost && typeof part === 'string' && part.includes('\n') && part.trim() === '');
+}
+
+function fill(recipe: Recipe, values: readonly Interpolation[]): Element {
+  const attrs = new Attributes();
+  for (const [key, parts] of recipe.attrs) {
+    const value = join(parts, values);
+    if (value !== undefined) attrs[key] = value;
   }
-  return text.replace(new RegExp(HOLES, 'gu'), (hole) => String(values[hole.charCodeAt(0) - HOLE]));
-}
-
-function fillText(text: string, values: readonly Interpolation[]): Child {
-  if (/^[ \t\n]*\n[ \t\n]*$/.test(text)) return undefined;
-  return text.split(/([\uDC00-\uDFFE])/u).map((part) => {
-    if (!HOLES.test(part)) return part;
-    return child(values[part.charCodeAt(0) - HOLE]);
+  const children = recipe.children.map((child) => {
+    if (typeof child === 'number') return toChild(values[child]);
+    return typeof child === 'string' ? child : fill(child, values);
   });
+  return assemble(recipe.name, recipe.namespace && join(recipe.namespace, values), attrs, children);
 }
 
-function child(value: Interpolation): Child {
+/** The text of an attribute; nothing if all there is to say is `null` or `undefined`. */
+function join(parts: readonly Part[], values: readonly Interpolation[]): string | undefined {
+  let text = '';
+  for (const part of parts) {
+    const value = typeof part === 'number' ? values[part] : part;
+    if (value !== undefined && value !== null) text += inWords(value);
+    else if (parts.length === 1) return undefined;
+    else throw new XmlError('invalid-xml', 'an attribute value with a part missing');
+  }
+  return text;
+}
+
+function toChild(value: Interpolation): Child {
   if (value === undefined || value === null || value === false) return undefined;
   if (value instanceof Element) return value;
-  if (Array.isArray(value)) return value.map(child);
-  return String(value);
+  return Array.isArray(value) ? value.map(toChild) : inWords(value);
+}
+
+function refusal(message: string): XmlError {
+  return new XmlError('invalid-xml', `bad template: ${message}`);
 }
