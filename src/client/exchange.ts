@@ -104,6 +104,9 @@ export class Exchange {
   }
 }
 
+/** What is wrong with the credentials rather than with the server. */
+const OURS: readonly string[] = ['password-missing', 'invalid-username', 'invalid-password', 'invalid-authzid'];
+
 /** Rejects with a `Failure`, as the charts expect it, in which nothing secret can be. */
 async function failing<T>(
   work: () => T | Promise<T>,
@@ -115,7 +118,13 @@ async function failing<T>(
   } catch (error) {
     const failure: Failure =
       error instanceof SaslError
-        ? { kind: 'auth', stage: 'auth', condition: error.condition, text: error.message, retry }
+        ? {
+            kind: 'auth',
+            stage: 'auth',
+            condition: error.condition,
+            text: error.message,
+            retry: OURS.includes(error.condition) ? 'user' : 'never',
+          }
         : { kind: 'auth', stage: 'auth', condition: 'internal', text, retry };
     throw failure;
   }

@@ -19,7 +19,10 @@ export interface IqExchange {
  * it is; anything else as `undefined-condition`, and reported.
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: so that a function without a return statement is a handler
-export type IqHandler = (iq: Iq, exchange: IqExchange) => Element | undefined | void | Promise<Element | undefined | void>;
+export type IqHandler = (
+  iq: Iq,
+  exchange: IqExchange,
+) => Element | undefined | void | Promise<Element | undefined | void>;
 
 /** Where inbound stanzas go, and their answers. */
 export interface InboundTarget {
