@@ -12,6 +12,7 @@ export type { ClientEvents } from './client/events.ts';
 export type { CredentialRequest, CredentialSource, Credentials } from './client/exchange.ts';
 export type { Filter } from './client/filters.ts';
 export type { IqExchange, IqHandler } from './client/inbound.ts';
+export type { Logger } from './client/log.ts';
 export {
   type ClientOptions,
   type EndpointOption,

@@ -9,6 +9,7 @@ import type { TlsOptions } from '../transport/tls.ts';
 import { CONNECT_LIMITS, ONLINE_LIMITS, type ParserLimits } from '../xml/parser.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { CredentialSource } from './exchange.ts';
+import type { Logger } from './log.ts';
 
 /** A place to connect to. */
 export interface EndpointOption {
@@ -91,6 +92,8 @@ export interface ClientOptions extends TlsOptions {
   readonly limits?: { readonly connecting?: Partial<ParserLimits>; readonly online?: Partial<ParserLimits> };
   /** Sees everything the statecharts do; handed to XState. */
   readonly inspect?: (event: InspectionEvent) => void;
+  /** Hears of the life of the client, in words: anything like `console`, or pino. */
+  readonly logger?: Logger;
   /** Time, for tests. */
   readonly clock?: Clock;
   /** Chance in [0, 1), for tests. Default `Math.random`. */

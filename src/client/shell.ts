@@ -20,6 +20,7 @@ import { Exchange } from './exchange.ts';
 import { Filters } from './filters.ts';
 import { Inbound, type InboundSession } from './inbound.ts';
 import { Link, type LinkHost, type LinkOptions } from './link.ts';
+import { attachLogger } from './log.ts';
 import { clientLogic, register } from './logic.ts';
 import { type ResolvedOptions, readEndpoint } from './options.ts';
 import { Outbox } from './outbox.ts';
@@ -71,6 +72,7 @@ export class Shell implements LinkHost {
   constructor(options: ResolvedOptions) {
     this.options = options;
     this.emitter = new Emitter((error) => this.report(error));
+    if (options.given.logger) attachLogger(options.given.logger, options.jid.toString(), this.emitter);
     this.requests = new Requests(options.clock);
     this.outbox = this.#newOutbox();
     this.inbound = new Inbound(this.inboundFilters, {
