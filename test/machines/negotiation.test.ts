@@ -285,7 +285,7 @@ tests(
           );
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: 1_000, includeErrorInReport: true },
     );
   },
 );

@@ -12,6 +12,7 @@ import {
   type AnyTransitionDefinition,
   type ContextFrom,
   createActor,
+  type EmittedFrom,
   type EventFrom,
   type InputFrom,
   type InspectionEvent,
@@ -55,7 +56,7 @@ export function words(value: unknown): string {
 }
 
 /** `{ link: { connected: 'dialing' }, network: 'online' }` as `link.connected.dialing network.online`. */
-function leaves(value: unknown, path = ''): string {
+export function leaves(value: unknown, path = ''): string {
   if (typeof value === 'string') return path + value;
   const inner = Object.entries(value as object);
   return inner.map(([key, below]) => leaves(below, `${path}${key}.`)).join(' ');
@@ -71,13 +72,14 @@ const running = new Set<Running>();
 
 /** A chart on the bench. */
 export class Rig<Machine extends AnyStateMachine> {
-  readonly clock = new SimulatedClock();
+  readonly clock;
   readonly actor;
   #log: string[] = [];
 
-  constructor(machine: Machine, input: InputFrom<Machine>) {
+  constructor(machine: Machine, input: InputFrom<Machine>, clock = new SimulatedClock()) {
     const inspect = (event: InspectionEvent) => this.#inspect(event);
-    this.actor = createActor(machine, { input, inspect, clock: this.clock } as unknown as ActorOptions<Machine>);
+    this.clock = clock;
+    this.actor = createActor(machine, { input, inspect, clock } as unknown as ActorOptions<Machine>);
     // Without an observer an error would end the whole run; `chart` looks for it after the test.
     this.actor.subscribe({ error: () => {} });
     running.add(this.actor);
@@ -89,10 +91,15 @@ export class Rig<Machine extends AnyStateMachine> {
       for (const transition of event._transitions) taken.add(nameOf(transition));
     } else if (event.type === '@xstate.action') {
       const { type, params } = event.action;
-      if (type === 'xstate.emit') this.#log.push(words((params as { event: unknown }).event));
+      if (type === 'xstate.emit') this.#log.push(this.tell((params as { event: EmittedFrom<Machine> }).event));
       // What other built-in actions do shows in states, in context and in children.
       else if (!type.startsWith('xstate.')) this.#log.push(params === undefined ? type : `${type} ${words(params)}`);
     }
+  }
+
+  /** An emitted event in the words of the log. */
+  protected tell(event: EmittedFrom<Machine>): string {
+    return words(event);
   }
 
   /** Sends events one after the other. */
@@ -152,6 +159,11 @@ export class Rig<Machine extends AnyStateMachine> {
     return Object.keys(this.snapshot.children);
   }
 
+  /** How many timers are armed. */
+  get timers(): number {
+    return (this.clock as unknown as { readonly timeouts: ReadonlyMap<unknown, unknown> }).timeouts.size;
+  }
+
   /** What was done since this was asked last: commands to the shell, and events emitted. */
   log(): string[] {
     return this.#log.splice(0);
@@ -159,8 +171,8 @@ export class Rig<Machine extends AnyStateMachine> {
 }
 
 /** A suite that also fails a test when a chart broke down in it or XState warned. Stops the rigs after each test. */
-export function chart(title: string): Suite {
-  const tests = suite(title);
+export function chart(title: string, limit?: number): Suite {
+  const tests = suite(title, limit);
   const { warn } = console;
   const troubles: unknown[] = [];
   tests.before(() => {

@@ -182,7 +182,7 @@ tests('C.8, 11: whatever comes, states only move forward, nothing follows the fo
         /^(write header(, )?)+(write error [a-z-]+, (?=write))?(write footer)?(, )?(closeTransport)?$/,
       );
     }),
-    { numRuns: 500 },
+    { numRuns: 500, includeErrorInReport: true },
   );
 });
 

@@ -82,7 +82,7 @@ tests('the verdict of a sweep', () => {
   const rows: [title: string, failures: Failure[], kind: string, retry: string, attempts: number][] = [
     ['nothing to try', [], 'dns', 'user', 0],
     ['a single failure stands for itself', [refused], 'network', 'backoff', 0],
-    ['the preferred endpoint gives the kind', [refused, failure('stream')], 'network', 'backoff', 2],
+    ['the preferred endpoint speaks for all', [refused, failure('stream')], 'network', 'backoff', 2],
     ['TLS wins', [refused, certificate, failure('timeout')], 'tls', 'user', 3],
     ['what no endpoint can change wins over TLS', [certificate, password], 'auth', 'user', 0],
     ['hope of one is hope for all', [noMechanism, refused], 'auth', 'backoff', 2],
@@ -93,6 +93,7 @@ tests('the verdict of a sweep', () => {
     assert.equal([sum.kind, sum.retry, sum.attempts?.length ?? 0], [kind, retry, attempts], title);
     if (sum.attempts !== undefined) assert.equal(sum.attempts, failures, title);
   }
+  assert.is(verdict([noMechanism, refused]).condition, 'no-mechanism');
 });
 
 tests('what was thrown is passed on when it is a failure, and hidden when it is not', () => {
