@@ -21,14 +21,7 @@ export class Fifo<T> {
   /** Removes and returns the first; there has to be one. */
   shift(): T {
     const entry = this.#entries[this.#front] as T;
-    this.#front += 1;
-    if (this.#front === this.#entries.length) {
-      this.#entries = [];
-      this.#front = 0;
-    } else if (this.#front > SLACK && this.#front * 2 > this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#front);
-      this.#front = 0;
-    }
+    this.#advance(1);
     return entry;
   }
 
@@ -38,15 +31,25 @@ export class Fifo<T> {
     this.#front = 0;
   }
 
-  /** Removes and returns all. */
-  take(): T[] {
-    const entries = [...this];
-    this.#entries = [];
-    this.#front = 0;
+  /** Removes and returns the first `count`, or all; there have to be so many. */
+  take(count: number = this.length): T[] {
+    const entries = this.#entries.slice(this.#front, this.#front + count);
+    this.#advance(count);
     return entries;
   }
 
   *[Symbol.iterator](): Iterator<T> {
     for (let i = this.#front; i < this.#entries.length; i += 1) yield this.#entries[i] as T;
+  }
+
+  #advance(count: number): void {
+    this.#front += count;
+    if (this.#front === this.#entries.length) {
+      this.#entries = [];
+      this.#front = 0;
+    } else if (this.#front > SLACK && this.#front * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#front);
+      this.#front = 0;
+    }
   }
 }

@@ -93,7 +93,8 @@ export class Ledger<E extends Entry = Entry> {
     const count = (h - this.#acked + MODULUS) % MODULUS;
     this.#acked = h;
     this.#asking = false;
-    for (let i = 0; i < count; i += 1) this.#queue.shift().acked();
+    // All are out of the books before the first is told: it may do anything, end the session even.
+    for (const entry of this.#queue.take(count)) entry.acked();
   }
 
   /** Whether to ask for an acknowledgement: at the end of a burst, and within one after `every` stanzas. */
