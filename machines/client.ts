@@ -207,7 +207,7 @@ const isOver = ({ reached, session, settings }: ClientContext): boolean =>
 
 const finalFailure = (context: ClientContext): Failure => {
   const failure = verdict(context.sweep.failures);
-  return isOver(context) && failure.retry === 'backoff'
+  return isOver(context) && (failure.retry === 'backoff' || context.sweep.failures.length === 0)
     ? { ...SESSION_LOST, attempts: context.sweep.failures }
     : failure;
 };
@@ -380,7 +380,6 @@ export const clientMachine = setup({
         ? { trust: { security: event.security, mechanism: null, binding: null } }
         : {},
     ),
-    noteSessionLost: assign({ failure: SESSION_LOST }),
     forgetSession: assign({ session: null }),
 
     // Announcements and signals between regions.
@@ -652,7 +651,7 @@ export const clientMachine = setup({
           },
           on: {
             stop: { target: 'ending', actions: 'signalStopped' },
-            'session.expired': { guard: 'mustResume', target: 'ending', actions: ['noteSessionLost', 'signalFailed'] },
+            'session.expired': { guard: 'mustResume', target: 'judging' },
           },
           after: { step: { target: 'judging', actions: { type: 'noteFailure', params: { failure: UNRESOLVED } } } },
         },
@@ -695,6 +694,17 @@ export const clientMachine = setup({
             'transport.ended': { target: '.closing', actions: 'tellStream' },
             'stream.*': { actions: 'tellStream' },
             'transport.*': { actions: 'tellStream' },
+            // A child that broke is a defect of ours; it must not take the run with it.
+            'xstate.error.actor.*': [
+              { guard: 'leaving', target: 'ending', actions: 'signalStopped' },
+              {
+                target: 'judging',
+                actions: [
+                  { type: 'noteFailure', params: { failure: DEFECT } },
+                  { type: 'signalCut', params: { failure: DEFECT } },
+                ],
+              },
+            ],
           },
           states: {
             dialing: {
@@ -703,11 +713,7 @@ export const clientMachine = setup({
               tags: 'connecting',
               on: {
                 'transport.connected': { target: 'negotiating', actions: ['noteSecurity', 'tellStream'] },
-                'session.expired': {
-                  guard: 'mustResume',
-                  target: '#client.link.ending',
-                  actions: ['noteSessionLost', 'signalFailed'],
-                },
+                'session.expired': { guard: 'mustResume', target: '#client.link.judging' },
               },
             },
             negotiating: {
@@ -899,7 +905,7 @@ export const clientMachine = setup({
             wake: { actions: 'tellBackoff' },
             'network.*': { actions: 'tellBackoff' },
             stop: { target: 'ending', actions: 'signalStopped' },
-            'session.expired': { guard: 'mustResume', target: 'ending', actions: ['noteSessionLost', 'signalFailed'] },
+            'session.expired': { guard: 'mustResume', target: 'judging' },
           },
         },
         ending: {

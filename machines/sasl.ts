@@ -203,6 +203,7 @@ export const saslMachine = setup({
         onDone: 'exchanging',
         onError: { target: 'failed', actions: { type: 'noteError', params: ({ event }) => ({ error: event.error }) } },
       },
+      after: { step: { target: 'failed', actions: 'noteTimeout' } },
     },
     exchanging: {
       description: 'The server speaks: a challenge, success or failure.',
@@ -229,6 +230,7 @@ export const saslMachine = setup({
         'sasl.success': { target: 'failed', actions: 'noteOutOfTurn' },
         'sasl.failure': { target: 'judging', actions: 'noteRefusal' },
       },
+      after: { step: { target: 'failed', actions: ['writeAbort', 'noteTimeout'] } },
     },
     verifying: {
       description: 'Has the server proved that it knows the password?',
@@ -238,6 +240,7 @@ export const saslMachine = setup({
         onDone: 'authenticated',
         onError: { target: 'failed', actions: { type: 'noteError', params: ({ event }) => ({ error: event.error }) } },
       },
+      after: { step: { target: 'failed', actions: 'noteTimeout' } },
     },
     judging: {
       description: 'Was it the binding, the mechanism, the password, or all of it?',

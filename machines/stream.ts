@@ -38,9 +38,6 @@ export type StreamMachineEvent =
 /** Milliseconds the connection itself may take to close once the stream is over on both sides. */
 const LINGER = 1000;
 
-const errorCommand = (error: StreamError | null): WireCommand =>
-  error === null ? { kind: 'footer' } : { kind: 'error', error };
-
 const headerFault = (fault: string | null): WireCommand => ({
   kind: 'error',
   error: { condition: fault ?? 'bad-format' },
@@ -58,12 +55,6 @@ export const streamMachine = setup({
     closeTransport: () => {},
     /** The cause that came with the event. */
     blame: assign(({ event }) => ('failure' in event ? { cause: event.failure } : {})),
-    blameFooter: assign({
-      cause: { kind: 'stream', stage: 'online', text: 'closed by the server', retry: 'backoff' },
-    }),
-    blameEnd: assign({
-      cause: { kind: 'network', stage: 'online', text: 'the connection ended without a word', retry: 'backoff' },
-    }),
     blameHeader: assign(({ event }) => ({
       cause: {
         kind: 'protocol',
@@ -79,6 +70,7 @@ export const streamMachine = setup({
   },
   guards: {
     acceptable: ({ event }) => event.type === 'stream.header' && event.fault === null,
+    withoutError: ({ event }) => event.type === 'close' && event.error === null,
     withError: ({ event }) => event.type === 'close' && event.error !== null,
   },
   delays: {
@@ -116,14 +108,17 @@ export const streamMachine = setup({
         },
         'stream.footer': {
           target: 'CLOSING_STREAM_FOOTER_RECEIVED',
-          actions: ['blameFooter', { type: 'write', params: { kind: 'footer' } }],
+          actions: ['blame', { type: 'write', params: { kind: 'footer' } }],
         },
-        'transport.ended': { target: 'CLOSING_STREAM_FOOTER_RECEIVED', actions: 'blameEnd' },
+        'transport.ended': { target: 'CLOSING_STREAM_FOOTER_RECEIVED', actions: 'blame' },
         close: [
           {
             guard: 'withError',
             target: 'CLOSING',
-            actions: ['blame', { type: 'write', params: ({ event }) => errorCommand(event.error) }],
+            actions: [
+              'blame',
+              { type: 'write', params: ({ event }) => ({ kind: 'error', error: event.error as StreamError }) },
+            ],
           },
           { target: 'CLOSING', actions: 'blame' },
         ],
@@ -134,6 +129,12 @@ export const streamMachine = setup({
           meta: { spec: 'RFC 6120 §4.2' },
           entry: { type: 'write', params: { kind: 'header' } },
           on: {
+            // A peer that has said nothing yet is not waited for.
+            close: {
+              guard: 'withoutError',
+              target: '#stream.CLOSING_STREAM_FOOTER_RECEIVED',
+              actions: ['blame', { type: 'write', params: { kind: 'footer' } }],
+            },
             'stream.header': [
               { guard: 'acceptable', target: 'OPEN' },
               {

@@ -46,12 +46,12 @@ export interface Ticket {
 export type StreamEvent =
   | { readonly type: 'transport.connected'; readonly security: Security | null }
   /** The peer will send no more bytes. */
-  | { readonly type: 'transport.ended' }
+  | { readonly type: 'transport.ended'; readonly failure: Failure }
   /** The connection is gone, or never came to be. */
   | { readonly type: 'transport.lost'; readonly failure: Failure }
   /** A stream header; `fault` is the stream error it deserves. RFC 6120 §4.7 */
   | { readonly type: 'stream.header'; readonly id: string | null; readonly fault: string | null }
-  | { readonly type: 'stream.footer' }
+  | { readonly type: 'stream.footer'; readonly failure: Failure }
   /** The peer sent a stream error; `redirect` is the target of `see-other-host`. RFC 6120 §4.9 */
   | {
       readonly type: 'stream.error';

@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const uvu = join(dirname(createRequire(import.meta.url).resolve('uvu/package.json')), 'bin.js');
+const uvu = join(dirname(createRequire(import.meta.url).resolve('uvu')), '..', 'bin.js');
 
 /** Milliseconds after which a whole group counts as hung. */
 const GROUP_LIMIT = 240_000;

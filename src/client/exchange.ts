@@ -50,7 +50,7 @@ export interface ExchangeHost {
  */
 export class Exchange {
   readonly #host: ExchangeHost;
-  #credentials: Credentials = {};
+  #credentials: Credentials | null = null;
   #mechanism: Mechanism | null = null;
   /** What came last with a challenge or success. */
   #data = '';
@@ -65,7 +65,8 @@ export class Exchange {
   }
 
   async ask(request: CredentialRequest): Promise<boolean> {
-    if (request.mechanism === 'ANONYMOUS') return true;
+    // What was not refused is good for another mechanism, too: nobody is asked twice for the same.
+    if (request.mechanism === 'ANONYMOUS' || (this.#credentials !== null && request.failure === null)) return true;
     const given = await failing(() => this.#host.credentials(request), 'user', 'the credentials could not be had');
     if (given === null || given === undefined) return false;
     this.#credentials = typeof given === 'string' ? { password: given } : given;

@@ -352,7 +352,7 @@ export class Link implements ConnectionHandler, Wire {
   }
 
   footer(): void {
-    this.#tell({ type: 'stream.footer' });
+    this.#tell({ type: 'stream.footer', failure: this.#byServer('stream', 'closed by the server') });
   }
 
   error(error: XmlError): void {
@@ -360,7 +360,7 @@ export class Link implements ConnectionHandler, Wire {
   }
 
   ended(): void {
-    this.#tell({ type: 'transport.ended' });
+    this.#tell({ type: 'transport.ended', failure: this.#byServer('network', 'the connection ended without a word') });
   }
 
   lost(error: Error | null): void {
@@ -430,7 +430,7 @@ export class Link implements ConnectionHandler, Wire {
   }
 
   #nonza(element: Element): void {
-    const event = decodeNonza(element);
+    const event = decodeNonza(element, this.#stage);
     if (event === null) {
       if (!this.#footerSent) this.#violate('unsupported-stanza-type', 'an unknown element in the stream');
       return;
@@ -468,6 +468,10 @@ export class Link implements ConnectionHandler, Wire {
       failure: { kind: 'protocol', stage: this.#stage, condition, text, retry: 'backoff' },
       error: { condition, ...(handledTooHigh && { handledTooHigh }) },
     });
+  }
+
+  #byServer(kind: 'stream' | 'network', text: string): Failure {
+    return { kind, stage: this.#stage, text, retry: 'backoff' };
   }
 
   #lose(failure: Failure): void {

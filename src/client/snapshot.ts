@@ -44,9 +44,9 @@ export function phaseOf(snapshot: ActorSnapshot): Phase {
   return snapshot.hasTag('failed') ? 'failed' : 'offline';
 }
 
-/** The countdown to the next attempt; null while none is waited for. */
+/** The countdown to the next attempt; null while there is none, as when there is no network. */
 export function selectRetry(snapshot: ActorSnapshot): RetryPlan | null {
-  return snapshot.matches({ link: 'waiting' }) ? snapshot.context.retry : null;
+  return snapshot.matches({ link: 'waiting', network: 'online' }) ? snapshot.context.retry : null;
 }
 
 /** A view of the actor's snapshot; `previous` itself when it would be the same. */

@@ -2,7 +2,7 @@
  * From elements to meaning: what the charts hear. Whatever a server leaves out or gets wrong in an optional part is read as
  * absent; a chart never sees XML.
  */
-import type { Failure } from '../../machines/failure.ts';
+import type { Failure, Stage } from '../../machines/failure.ts';
 import type { Features, NegotiationEvent, StreamEvent, Ticket } from '../../machines/wire.ts';
 import { JID } from '../jid.ts';
 import { NS } from '../namespaces.ts';
@@ -20,12 +20,16 @@ function headerFault(root: Element): string | null {
   return /^1\.\d{1,9}$/.test(root.attr('version') ?? '') ? null : 'unsupported-version';
 }
 
-/** What a top-level element that is no stanza means; null when it means nothing here. */
-export function decodeNonza(element: Element): NegotiationEvent | StreamEvent | null {
+/**
+ * What a top-level element that is no stanza means; null when it means nothing here.
+ *
+ * @param stage where in the life of the connection it came.
+ */
+export function decodeNonza(element: Element, stage: Stage): NegotiationEvent | StreamEvent | null {
   switch (element.namespace) {
     case NS.stream:
       if (element.name === 'features') return { type: 'features', features: decodeFeatures(element) };
-      return element.name === 'error' ? decodeStreamError(element) : null;
+      return element.name === 'error' ? decodeStreamError(element, stage) : null;
     case NS.tls:
       if (element.name === 'proceed') return { type: 'starttls.proceed' };
       return element.name === 'failure' ? { type: 'starttls.failure' } : null;
@@ -45,25 +49,25 @@ export function decodeFeatures(element: Element): Features {
   const bindings = element.find('sasl-channel-binding', NS.bindings);
   const session = element.find('session', NS.session);
   return {
-    starttls: starttls && (starttls.find('required') ? 'required' : 'optional'),
+    starttls: starttls ? (starttls.find('required') ? 'required' : 'optional') : null,
     mechanisms: mechanisms?.filter('mechanism').map((mechanism) => mechanism.text.trim()) ?? [],
     bindings: bindings?.filter('channel-binding').flatMap((binding) => binding.attr('type') ?? []) ?? null,
     bind: element.find('bind', NS.bind) !== undefined,
     sm: element.find('sm', NS.sm) !== undefined,
-    session: session && (session.find('optional') ? 'optional' : 'required'),
+    session: session ? (session.find('optional') ? 'optional' : 'required') : null,
     all: element.elements.map((feature) => `{${feature.namespace}}${feature.name}`),
-  } as Features;
+  };
 }
 
 /** RFC 6120 §4.9 */
-function decodeStreamError(element: Element): StreamEvent {
+function decodeStreamError(element: Element, stage: Stage): StreamEvent {
   const defined = element.elements.find((child) => child.namespace === NS.streamErrors && child.name !== 'text');
   const condition = defined?.name ?? 'undefined-condition';
   const text = element.find('text', NS.streamErrors)?.text;
   const conflict = condition === 'conflict';
   const failure: Failure = {
     kind: conflict ? 'conflict' : 'stream',
-    stage: 'online',
+    stage,
     condition,
     ...(text !== undefined && { text }),
     // Two clients that take the resource from each other in turns help nobody.
@@ -83,7 +87,9 @@ function decodeSasl(element: Element): NegotiationEvent | null {
     case 'success':
       return { type: 'sasl.success' };
     case 'failure': {
-      const condition = element.elements.find((child) => child.name !== 'text')?.name ?? 'not-authorized';
+      const condition =
+        element.elements.find((child) => child.namespace === NS.sasl && child.name !== 'text')?.name ??
+        'not-authorized';
       return { type: 'sasl.failure', condition, text: element.find('text')?.text ?? null };
     }
     default:

@@ -10,7 +10,7 @@ import { negotiationMachine, sampleSettings } from '../../machines/index.ts';
 import type { SaslOutput, saslMachine } from '../../machines/sasl.ts';
 import type { Features, Ticket } from '../../machines/wire.ts';
 import { leaves, Rig, words } from './rig.ts';
-import { choice, endpoint, features, reset, security, ticket } from './samples.ts';
+import { choice, endpoint, FOOTER, features, reset, security, ticket } from './samples.ts';
 
 export const JID = 'me@example.org/home';
 
@@ -151,12 +151,12 @@ export class ClientRig extends Rig<typeof clientMachine> {
 
   /** The server sends a stream error, and the stream ends on both sides. */
   streamError(failure: Failure, redirect: Pick<Endpoint, 'host' | 'port'> | null = null): this {
-    return this.send({ type: 'stream.error', failure, redirect }, { type: 'stream.footer' }).lose();
+    return this.send({ type: 'stream.error', failure, redirect }, FOOTER).lose();
   }
 
   /** The stream that we are ending is ended by the server, too. */
   farewell(): this {
-    return this.send({ type: 'stream.footer' }).lose();
+    return this.send(FOOTER).lose();
   }
 
   /** The pause before the next attempt is over. */

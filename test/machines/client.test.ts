@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import type { Failure } from '../../machines/failure.ts';
 import { CLOSING_TIME, ClientRig, JID, SETTINGS } from './client-rig.ts';
 import { chart } from './rig.ts';
-import { failure, features, reset, ticket } from './samples.ts';
+import { ENDED, FOOTER, failure, features, reset, ticket } from './samples.ts';
 
 const conflict = failure('conflict', 'user', { condition: 'conflict' });
 const shutdown = failure('stream', 'backoff', { condition: 'system-shutdown' });
@@ -301,7 +301,7 @@ const PLACES: Record<string, [phase: string, client: () => ClientRig]> = {
   'connected.live.ready.quiet': ['online', () => new ClientRig().online()],
   'connected.live.ready.owed': ['online', () => new ClientRig().online().send({ type: 'flow.waiting' })],
   'connected.live.ready.probing': ['online', () => new ClientRig().online().send({ type: 'probe' })],
-  'connected.closing': ['connecting', () => new ClientRig().online().send({ type: 'stream.footer' })],
+  'connected.closing': ['connecting', () => new ClientRig().online().send(FOOTER)],
   'connected.leaving': ['disconnecting', () => new ClientRig().online().stop()],
   waiting: ['connecting', () => new ClientRig().online().lose()],
   failed: ['failed', () => new ClientRig().online().streamError(conflict)],
@@ -348,7 +348,7 @@ invariants('3: nor does a server that talks without end, or only half closes, ma
     .online()
     .stop()
     .pass(SETTINGS.shutdownTimeout - 1)
-    .send({ type: 'transport.ended' });
+    .send(ENDED);
   assert.is(half.pass(1_000).link, 'down');
 });
 
@@ -378,7 +378,7 @@ invariants('5, 6: losses, resumptions and new sessions in a row', () => {
 });
 
 invariants('7: a stop takes over while the stream is ending for another reason', () => {
-  const client = new ClientRig().online().send({ type: 'stream.footer' }).stop();
+  const client = new ClientRig().online().send(FOOTER).stop();
   client.log();
   assert.equal(client.lose().events(), ['destroyed -', 'stopped']);
 });
@@ -421,8 +421,8 @@ invariants('9: pauses grow up to the cap, and shrink only when a session has las
 invariants('9: every way back leads through the pause', () => {
   const losses: Record<string, (client: ClientRig) => ClientRig> = {
     lost: (client) => client.lose(),
-    'closed by the server': (client) => client.send({ type: 'stream.footer' }).lose(),
-    'a bare FIN': (client) => client.send({ type: 'transport.ended' }).lose(),
+    'closed by the server': (client) => client.send(FOOTER).lose(),
+    'a bare FIN': (client) => client.send(ENDED).lose(),
     'a stream error': (client) => client.streamError(shutdown),
     redirected: (client) => client.streamError(shutdown, { host: 'b', port: 5222 }),
     'a violation': (client) => client.send({ type: 'stream.violation', failure: tooHigh, error: acked }).farewell(),

@@ -7,7 +7,7 @@ import type { StreamContext } from '../../machines/stream.ts';
 import './client.test.ts';
 import { ClientRig, JID, SETTINGS } from './client-rig.ts';
 import { chart, untaken } from './rig.ts';
-import { failure, reset, ticket } from './samples.ts';
+import { ENDED, FOOTER, failure, reset, ticket } from './samples.ts';
 
 const shutdown = failure('stream', 'backoff', { condition: 'system-shutdown' });
 const certificate = failure('tls', 'user', { stage: 'tls', condition: 'CERT_HAS_EXPIRED' });
@@ -173,7 +173,7 @@ attempts('nobody is waited for without end', () => {
   const failing = () => new ClientRig().online().send({ type: 'stream.error', failure: shutdown, redirect: null });
   assert.is(failing().pass(shutdownTimeout - 1).link, 'connected.closing');
   assert.is(failing().pass(shutdownTimeout).link, 'waiting');
-  assert.is(failing().send({ type: 'stream.footer' }).pass(1_000).link, 'waiting');
+  assert.is(failing().send(FOOTER).pass(1_000).link, 'waiting');
 });
 
 attempts('the hooks are awaited no longer than any other step', () => {
@@ -185,8 +185,8 @@ attempts('a closing stream hears what the server says last', () => {
   const closing = () => new ClientRig().online().send({ type: 'stream.error', failure: shutdown, redirect: null });
   const inner = (client: ClientRig) =>
     client.snapshot.children.stream?.getSnapshot() as { value: unknown; context: StreamContext };
-  assert.is(inner(closing().send({ type: 'stream.footer' })).value, 'CLOSING_STREAM_FOOTER_RECEIVED');
-  assert.is(inner(closing().send({ type: 'transport.ended' })).value, 'CLOSING_STREAM_FOOTER_RECEIVED');
+  assert.is(inner(closing().send(FOOTER)).value, 'CLOSING_STREAM_FOOTER_RECEIVED');
+  assert.is(inner(closing().send(ENDED)).value, 'CLOSING_STREAM_FOOTER_RECEIVED');
   assert.is(closing().lose().context.failure, shutdown);
 });
 
@@ -284,6 +284,16 @@ liveness('white space is kept up while stanzas may flow', () => {
   const client = new ClientRig().online();
   assert.ok(client.children.includes('keepalive'));
   assert.not(client.lose().children.includes('keepalive'));
+});
+
+liveness('a child that breaks is a failure like any other, and does not take the run with it', () => {
+  const broken = new ClientRig().online();
+  broken.error(new Error('a defect'), 'stream');
+  assert.equal([broken.link, broken.snapshot.context.failure?.kind], ['waiting', 'internal']);
+  assert.is(broken.shell.opened - broken.shell.closed, 0);
+  const leaving = new ClientRig().online().stop();
+  leaving.error(new Error('a defect'), 'stream');
+  assert.is(leaving.link, 'down');
 });
 
 liveness('every transition was taken', () => {

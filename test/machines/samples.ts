@@ -35,3 +35,15 @@ export const features = (some: Partial<Features> = {}): Features => ({
 
 /** A place to connect to. */
 export const endpoint = (host: string): Endpoint => ({ host, port: 5222, tls: 'starttls', source: 'srv' });
+
+/** The server ends the stream without an error. */
+export const FOOTER = {
+  type: 'stream.footer',
+  failure: { kind: 'stream', stage: 'online', text: 'closed by the server', retry: 'backoff' },
+} as const;
+
+/** The server ends the connection without a word. */
+export const ENDED = {
+  type: 'transport.ended',
+  failure: { kind: 'network', stage: 'online', text: 'the connection ended without a word', retry: 'backoff' },
+} as const;

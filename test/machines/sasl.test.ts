@@ -210,6 +210,23 @@ tests(
   },
 );
 
+tests('no step takes longer than agreed, ours neither', () => {
+  const { timeout } = exchanging().context;
+  const initiating = asking().done(true);
+  const responding = exchanging().send({ type: 'sasl.challenge' });
+  const verifying = exchanging().send(success);
+  for (const [rig, log] of [
+    [initiating, []],
+    [responding, ['writeAbort']],
+    [verifying, []],
+  ] as const) {
+    rig.log();
+    assert.is(rig.pass(timeout - 1).snapshot.status, 'active');
+    rig.pass(1);
+    assert.equal([rig.output.type, rig.context.failure?.kind, rig.log()], ['failed', 'timeout', log]);
+  }
+});
+
 tests('every transition was taken', () => {
   assert.equal(untaken(saslMachine), []);
 });

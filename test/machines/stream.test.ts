@@ -2,17 +2,17 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { type StreamMachineEvent, streamMachine } from '../../machines/stream.ts';
 import { chart, Rig, untaken } from './rig.ts';
-import { failure, reset } from './samples.ts';
+import { ENDED, FOOTER, failure, reset } from './samples.ts';
 
 const INPUT = { timeout: 60_000, shutdown: 5_000 };
 const LINGER = 1_000;
 
 const connected: StreamMachineEvent = { type: 'transport.connected', security: null };
-const ended: StreamMachineEvent = { type: 'transport.ended' };
+const ended: StreamMachineEvent = ENDED;
 const lost: StreamMachineEvent = { type: 'transport.lost', failure: reset };
 const header: StreamMachineEvent = { type: 'stream.header', id: 'x', fault: null };
 const badHeader: StreamMachineEvent = { type: 'stream.header', id: 'x', fault: 'unsupported-version' };
-const footer: StreamMachineEvent = { type: 'stream.footer' };
+const footer: StreamMachineEvent = FOOTER;
 const streamError: StreamMachineEvent = {
   type: 'stream.error',
   failure: failure('stream', 'backoff', { condition: 'system-shutdown' }),
@@ -83,7 +83,7 @@ const ENDS: Record<string, { path: StreamMachineEvent[]; rows: Row[] }> = {
       [violation, 'CLOSING', 'not-well-formed', ['write error not-well-formed', 'write footer']],
       [footer, 'CLOSING_STREAM_FOOTER_RECEIVED', 'stream', ['write footer', 'closeTransport']],
       [ended, 'CLOSING_STREAM_FOOTER_RECEIVED', 'network', ['closeTransport']],
-      [close, 'CLOSING', null, ['write footer']],
+      [close, 'CLOSING_STREAM_FOOTER_RECEIVED', null, ['write footer', 'closeTransport']],
       [closeInAnger, 'CLOSING', 'policy', ['write error policy-violation', 'write footer']],
       [lost, 'CLOSED', 'network', []],
       [abort, 'CLOSED', 'timeout', []],

@@ -5,7 +5,7 @@ import type { ClientEmitted, ClientSettings } from '../../machines/client.ts';
 import type { Failure } from '../../machines/failure.ts';
 import { CLOSING_TIME, ClientRig } from './client-rig.ts';
 import { chart } from './rig.ts';
-import { failure, ticket } from './samples.ts';
+import { ENDED, FOOTER, failure, ticket } from './samples.ts';
 
 /** What may happen to a client. What it does not wait for passes it by. */
 type Move = (client: ClientRig) => unknown;
@@ -49,8 +49,8 @@ const moves: Record<string, Move> = {
   unresolved: (client) => client.children.includes('resolve') && client.error(failure('dns'), 'resolve'),
   'bad header': (client) => client.send({ type: 'stream.header', id: null, fault: 'bad-format' }),
   header: (client) => client.send({ type: 'stream.header', id: 'x', fault: null }),
-  footer: (client) => client.send({ type: 'stream.footer' }),
-  ended: (client) => client.send({ type: 'transport.ended' }),
+  footer: (client) => client.send(FOOTER),
+  ended: (client) => client.send(ENDED),
   'no binding': (client) => client.offer({}),
   'no management': (client) => client.offer({ bind: true }),
   unresumed: (client) => client.children.includes('negotiation') && client.send({ type: 'sm.failed', condition: null }),
