@@ -16,7 +16,7 @@ export interface ReaderLimits {
   depth: number;
   /** Attributes of one element, namespace declarations included. */
   attributes: number;
-  /** Length of one attribute's value, in UTF-16 code units. */
+  /** Length of one attribute's value, or of a name, in UTF-16 code units. */
   attributeLength: number;
 }
 
@@ -44,7 +44,9 @@ interface Sax extends sax.SAXParser {
   readonly c: string;
   readonly textNode: string;
   readonly tagName: string;
+  readonly attribName: string;
   readonly attribValue: string;
+  readonly entity: string;
   readonly sgmlDecl: string;
   bufferCheckPosition: number;
 }
@@ -138,7 +140,14 @@ export class Reader {
     }
     this.#piece = '';
     if (this.#levels.length === 1 && parser.state !== STATE.TEXT) this.#start = parser.startTagPosition - 1;
-    if (parser.attribValue.length > this.limits.attributeLength) throw excessive('an attribute too long');
+    // These grow by one string for every character: what is not long yet takes thirty times its length.
+    const longest = Math.max(
+      parser.tagName.length,
+      parser.attribName.length,
+      parser.attribValue.length,
+      parser.entity.length,
+    );
+    if (longest > this.limits.attributeLength) throw tooLong();
   }
 
   /** Refuses a character that sax would let pass; false where sax can be relied on until the next nameless tag. */
@@ -168,7 +177,8 @@ export class Reader {
   #refused(error: Error): never {
     // A zero byte first, or behind the first `<`, is what the encodings of more than one byte begin with.
     if (this.#sax.c === '\0' && this.#sax.position <= 2) throw notUtf8();
-    throw malformed(error.message.slice(0, error.message.indexOf('\n')));
+    // The rest of sax's message quotes the input.
+    throw malformed(error.message.replace(/[:\n].*/s, ''));
   }
 
   #declaration(name: string, body: string): void {
@@ -208,7 +218,8 @@ export class Reader {
     this.#sax.tag.attributes = {};
     this.#count += 1;
     if (this.#count > this.limits.attributes) throw excessive('too many attributes');
-    if (written.length > this.limits.attributeLength) throw excessive('an attribute too long');
+    const { attributeLength } = this.limits;
+    if (name.length > attributeLength || written.length > attributeLength) throw tooLong();
     const value = normalizeValue(this.#view(written), this.#references);
     if (this.#references.length > 0) this.#references = [];
     if (name === 'xmlns') {
@@ -234,6 +245,7 @@ export class Reader {
   }
 
   #tagEnd(name: string): void {
+    if (name.length > this.limits.attributeLength) throw tooLong();
     const parent = this.#levels.at(-1);
     const namespace = this.#namespace ?? parent?.namespace ?? '';
     let scope = parent?.scope ?? OUTERMOST;
@@ -304,6 +316,10 @@ function restricted(): XmlError {
 
 function excessive(message: string): XmlError {
   return new XmlError('policy-violation', message);
+}
+
+function tooLong(): XmlError {
+  return excessive('a name or value too long');
 }
 
 function stray(): XmlError {
