@@ -61,7 +61,7 @@ export function decodeFeatures(element: Element): Features {
 
 /** RFC 6120 §4.9 */
 function decodeStreamError(element: Element, stage: Stage): StreamEvent {
-  const defined = element.elements.find((child) => child.namespace === NS.streamErrors && child.name !== 'text');
+  const defined = conditionOf(element, NS.streamErrors);
   const condition = defined?.name ?? 'undefined-condition';
   const text = element.find('text', NS.streamErrors)?.text;
   const conflict = condition === 'conflict';
@@ -80,6 +80,11 @@ function decodeStreamError(element: Element, stage: Stage): StreamEvent {
   };
 }
 
+/** The defined condition among the children of an error. */
+function conditionOf(error: Element, namespace: string = error.namespace): Element | undefined {
+  return error.elements.find((child) => child.namespace === namespace && child.name !== 'text');
+}
+
 function decodeSasl(element: Element): NegotiationEvent | null {
   switch (element.name) {
     case 'challenge':
@@ -87,9 +92,7 @@ function decodeSasl(element: Element): NegotiationEvent | null {
     case 'success':
       return { type: 'sasl.success' };
     case 'failure': {
-      const condition =
-        element.elements.find((child) => child.namespace === NS.sasl && child.name !== 'text')?.name ??
-        'not-authorized';
+      const condition = conditionOf(element)?.name ?? 'not-authorized';
       return { type: 'sasl.failure', condition, text: element.find('text')?.text ?? null };
     }
     default:
