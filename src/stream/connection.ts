@@ -83,9 +83,9 @@ export class Connection {
 
   /** Writes now what is pending. */
   readonly flush = (): void => {
-    this.#scheduled = false;
     if (this.#finished) return;
     this.#handler.flushing();
+    this.#scheduled = false;
     const text = this.#pending;
     if (text === '') return;
     this.#pending = '';
