@@ -39,14 +39,27 @@ function timed(name: string, body: Body, limit: number): () => Promise<void> {
   };
 }
 
+/** uvu counts a suite whose hook failed as nothing passed, and says no word of why. */
+function hook(name: string, body: Body, limit: number): () => Promise<void> {
+  const run = timed(name, body, limit);
+  return async () => {
+    try {
+      await run();
+    } catch (error) {
+      console.error(`${name}:`, error);
+      throw error;
+    }
+  };
+}
+
 /** A uvu suite whose tests may each take `limit` milliseconds (default 10 s). */
 export function suite(title: string, limit: number = DEFAULT_LIMIT): Suite {
   const inner = uvu.suite(title);
   const outer = (name: string, body: Body) => inner(name, timed(`${title}: ${name}`, body, limit));
   return Object.assign(outer, {
-    before: (hook: Body) => inner.before(timed(`${title}: before`, hook, limit)),
-    after: (hook: Body) => inner.after(timed(`${title}: after`, hook, limit)),
-    afterEach: (hook: Body) => inner.after.each(timed(`${title}: after each`, hook, limit)),
+    before: (body: Body) => inner.before(hook(`${title}: before`, body, limit)),
+    after: (body: Body) => inner.after(hook(`${title}: after`, body, limit)),
+    afterEach: (body: Body) => inner.after.each(hook(`${title}: after each`, body, limit)),
     skip: (name: string) => inner.skip(name, () => {}),
     run: () => inner.run(),
   });
