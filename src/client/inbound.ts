@@ -18,11 +18,11 @@ export interface IqExchange {
  * Answers an IQ request: what it returns is the payload of the result, what it throws the error. A `StanzaError` is sent as
  * it is; anything else as `undefined-condition`, and reported.
  */
-// biome-ignore lint/suspicious/noConfusingVoidType: so that a function without a return statement is a handler
-export type IqHandler = (
-  iq: Iq,
-  exchange: IqExchange,
-) => Element | undefined | void | Promise<Element | undefined | void>;
+export type IqHandler = (iq: Iq, exchange: IqExchange) => Answer | Promise<Answer>;
+
+/** What an IQ handler may return; nothing is an empty result. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a function without a return statement is a handler, too
+export type Answer = Element | undefined | void;
 
 /** Where inbound stanzas go, and their answers. */
 export interface InboundTarget {

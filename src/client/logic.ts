@@ -3,26 +3,49 @@
  * client an action belongs to is found by its actor system, so that a client costs no machine of its own.
  */
 import { type AnyActor, assign, fromCallback, fromPromise } from 'xstate';
-import { clientMachine } from '../../machines/client.ts';
+import { type ClientMachineEvent, clientMachine, type Session, type World } from '../../machines/client.ts';
+import type { Endpoint } from '../../machines/endpoint.ts';
+import type { Failure } from '../../machines/failure.ts';
 import { negotiationMachine } from '../../machines/negotiation.ts';
 import { saslMachine } from '../../machines/sasl.ts';
 import { streamMachine } from '../../machines/stream.ts';
-import type { Shell } from './shell.ts';
+import type { Source } from '../../machines/sweep.ts';
+import type { Exchange } from './exchange.ts';
+import type { Link } from './link.ts';
 
 type AnyActorSystem = AnyActor['system'];
 
-const shells = new WeakMap<AnyActorSystem, Shell>();
+/** What the charts of one client command and ask. None of it throws but by rejecting with a `Failure`. */
+export interface Effects {
+  /** The connection, while there is one. */
+  readonly link: Link | null;
+  resolve(source: Source, session: Session | null, signal: AbortSignal): Promise<readonly Endpoint[]>;
+  /** Opens a connection; returns what closes it. */
+  transport(endpoint: Endpoint, tell: (event: ClientMachineEvent) => void): () => void;
+  prepare(signal: AbortSignal): Promise<void>;
+  keepalive(): () => void;
+  exchange(): Exchange;
+  restart(): void;
+  openGate(whom: 'hooks' | 'everyone'): void;
+  closeGate(): void;
+  holdSession(): void;
+  dropSession(reason: Failure | null): void;
+  endRun(reason: Failure | null): void;
+  observe(): World;
+}
 
-/** Ties a shell to the system of its actor. */
-export function register(system: AnyActorSystem, shell: Shell): void {
-  shells.set(system, shell);
+const shells = new WeakMap<AnyActorSystem, Effects>();
+
+/** Ties the effects of a client to the system of its actor. */
+export function register(system: AnyActorSystem, effects: Effects): void {
+  shells.set(system, effects);
 }
 
 interface Somewhere {
   readonly system: AnyActorSystem;
 }
 
-function shellOf({ system }: Somewhere): Shell {
+function shellOf({ system }: Somewhere): Effects {
   const shell = shells.get(system);
   if (shell === undefined) throw new Error('an actor without a shell');
   return shell;

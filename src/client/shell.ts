@@ -21,7 +21,7 @@ import { Filters } from './filters.ts';
 import { Inbound, type InboundSession } from './inbound.ts';
 import { Link, type LinkHost, type LinkOptions } from './link.ts';
 import { attachLogger } from './log.ts';
-import { clientLogic, register } from './logic.ts';
+import { clientLogic, type Effects, register } from './logic.ts';
 import { type ResolvedOptions, readEndpoint } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { type RequestOptions, Requests } from './requests.ts';
@@ -48,7 +48,7 @@ export type Hook = (preparation: Preparation) => unknown;
  * Everything of a client that is not its chart: it carries out what the chart commands, keeps what must not be in a chart,
  * and moves stanzas.
  */
-export class Shell implements LinkHost {
+export class Shell implements Effects, LinkHost {
   readonly options: ResolvedOptions;
   readonly actor: ClientActor;
   readonly emitter: Emitter<ClientEvents>;
