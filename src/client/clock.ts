@@ -1,6 +1,6 @@
 /** Time, for everything in a client that waits. XState's `SimulatedClock` is one; tests hand it in. */
 export interface Clock {
-  setTimeout(callback: (...args: never[]) => void, delay: number): unknown;
+  setTimeout(callback: () => void, delay: number): unknown;
   clearTimeout(id: unknown): void;
   /** Milliseconds on a scale that never goes back. */
   now(): number;
