@@ -31,13 +31,15 @@ export class Emitter<Events> {
 
   on<T extends keyof Events>(type: T, listener: Listener<Events[T]>, options: ListenOptions = {}): Subscription {
     const { signal, once } = options;
-    const entry: Listener<Events[T]> = once
-      ? (event) => {
-          remove();
-          return listener(event);
-        }
-      : (event) => listener(event);
+    // An event that is being told goes on with the listeners it began with.
+    let over = false;
+    const entry: Listener<Events[T]> = (event) => {
+      if (over) return undefined;
+      if (once) remove();
+      return listener(event);
+    };
     const remove = () => {
+      over = true;
       signal?.removeEventListener('abort', remove);
       const rest = (this.#listeners.get(type) ?? []).filter((other) => other !== entry);
       if (rest.length > 0) this.#listeners.set(type, rest);
