@@ -26,7 +26,7 @@ export interface Token extends PromiseLike<Delivered> {
   /** The stanza's id. */
   readonly id: string;
   readonly state: DeliveryState;
-  /** Why it ended in `dropped`, `failed` or `lost`. */
+  /** Why it ended in `failed` or `lost`. */
   readonly error: Error | null;
   /** Takes the stanza back if it is still queued. Returns whether it will not be sent. */
   abort(): boolean;
@@ -49,6 +49,8 @@ const FINAL: ReadonlySet<DeliveryState> = new Set(['acked', 'unconfirmed', 'abor
 
 type Listener = (state: DeliveryState, token: Token) => void;
 
+const NOBODY: readonly Listener[] = [];
+
 /** The shell's side of a token, and the ledger's entry. */
 export class Outgoing implements Token {
   readonly id: string;
@@ -62,7 +64,9 @@ export class Outgoing implements Token {
   filtered = false;
   #state: DeliveryState = 'queued';
   #error: Error | null = null;
-  #listeners: Listener[] | null = null;
+  #listeners: readonly Listener[] = NOBODY;
+  /** States that the listeners are being told of. */
+  #news: DeliveryState[] | null = null;
   #promise: Promise<Delivered> | null = null;
   readonly #report: (error: unknown) => void;
 
@@ -87,10 +91,9 @@ export class Outgoing implements Token {
   }
 
   onStateChange(listener: Listener): () => void {
-    this.#listeners ??= [];
-    this.#listeners.push(listener);
+    this.#listeners = [...this.#listeners, listener];
     return () => {
-      this.#listeners = this.#listeners?.filter((other) => other !== listener) ?? null;
+      this.#listeners = this.#listeners.filter((other) => other !== listener);
     };
   }
 
@@ -125,13 +128,25 @@ export class Outgoing implements Token {
       this.element = null;
       this.text = '';
     }
-    if (this.#listeners === null) return;
-    for (const listener of this.#listeners) {
-      try {
-        listener(state, this);
-      } catch (error) {
-        this.#report(error);
+    if (this.#listeners.length > 0) this.#tell(state);
+  }
+
+  /** What a listener changes is told when all have heard what was before. */
+  #tell(state: DeliveryState): void {
+    if (this.#news !== null) {
+      this.#news.push(state);
+      return;
+    }
+    this.#news = [state];
+    for (const next of this.#news) {
+      for (const listener of this.#listeners) {
+        try {
+          listener(next, this);
+        } catch (error) {
+          this.#report(error);
+        }
       }
     }
+    this.#news = null;
   }
 }
