@@ -1,9 +1,12 @@
 import type { Clock } from './clock.ts';
 import { TimeoutError } from './error.ts';
 
+/** setTimeout takes no more. */
+const LONGEST = 2 ** 31 - 1;
+
 /** Bounds on a wait. */
 export interface WaitOptions {
-  /** Milliseconds; none by default. */
+  /** Milliseconds; none by default, and none if they are more than 24 days. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
 }
@@ -49,7 +52,7 @@ export function wait<T>(
       return;
     }
     signal?.addEventListener('abort', aborted, { once: true });
-    if (timeout !== undefined) {
+    if (timeout !== undefined && timeout <= LONGEST) {
       timer = clock.setTimeout(() => fail(new TimeoutError(`${what}: nothing within ${timeout} ms`)), timeout);
     }
   });
