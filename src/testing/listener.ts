@@ -1,0 +1,57 @@
+import { randomInt } from 'node:crypto';
+import { createServer, type Server, type Socket } from 'node:net';
+
+/**
+ * Ports are taken below the range that the system hands out to clients. In it, a client that dials a stopped server again
+ * and again can end up connected to itself.
+ */
+const PORTS = { from: 20_000, below: 32_768 };
+
+/** Ports to be tried before giving up. */
+const TRIES = 100;
+
+/** Listens on a port of 127.0.0.1: a free one at first, and ever after the same. */
+export class Listener {
+  readonly #accept: (socket: Socket) => void;
+  #server: Server | undefined;
+  #port = 0;
+
+  constructor(accept: (socket: Socket) => void) {
+    this.#accept = accept;
+  }
+
+  /** 0 until it has listened. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Begins to listen, again on the same port if there was one. */
+  async listen(): Promise<void> {
+    if (this.#server !== undefined) return;
+    for (let left = TRIES; ; left -= 1) {
+      const port = this.#port || randomInt(PORTS.from, PORTS.below);
+      try {
+        this.#server = await listening(port, this.#accept);
+        this.#port = port;
+        return;
+      } catch (error) {
+        if (this.#port !== 0 || left === 0) throw error;
+      }
+    }
+  }
+
+  /** Stops listening at once; connections there are stay. */
+  close(): void {
+    this.#server?.close();
+    this.#server = undefined;
+  }
+}
+
+function listening(port: number, accept: (socket: Socket) => void): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
+  return new Promise((resolve, reject) => {
+    // Kept: what cannot be accepted later on harms nobody, and the client sees it.
+    server.on('error', reject);
+    server.listen({ host: '127.0.0.1', port, backlog: 511 }, () => resolve(server));
+  });
+}

@@ -1,0 +1,55 @@
+import { type Element, el } from '../xml/element.ts';
+import { NS } from './names.ts';
+import { failure, result } from './replies.ts';
+import type { Session } from './session.ts';
+import type { Service } from './settings.ts';
+
+const NAME = 'xstanza test server';
+
+const FEATURES = [NS.discoInfo, NS.discoItems, NS.ping, NS.version, NS.roster];
+
+function discoInfo(request: Element): Element {
+  const account = request.attr('to')?.includes('@') || request.attr('to') === undefined;
+  const identity = account
+    ? { category: 'account', type: 'registered' }
+    : { category: 'server', type: 'im', name: NAME };
+  const features = FEATURES.map((feature) => el('feature', { var: feature }));
+  return result(request, el('query', { xmlns: NS.discoInfo }, el('identity', identity), features));
+}
+
+function discoItems(request: Element): Element {
+  return result(request, el('query', { xmlns: NS.discoItems }));
+}
+
+function version(request: Element): Element {
+  return result(request, el('query', { xmlns: NS.version }, el('name', {}, NAME), el('version', {}, '1')));
+}
+
+/** Everybody hears of everybody, but nobody has a roster. */
+function roster(request: Element): Element {
+  return request.attr('type') === 'get'
+    ? result(request, el('query', { xmlns: NS.roster }))
+    : failure(request, 'not-allowed');
+}
+
+const SERVICES: Readonly<Record<string, Service>> = {
+  [NS.discoInfo]: discoInfo,
+  [NS.discoItems]: discoItems,
+  [NS.ping]: (request) => result(request),
+  [NS.version]: version,
+  [NS.roster]: roster,
+  [NS.session]: (request) => result(request),
+};
+
+/**
+ * Answers an IQ request to the server or to the sender's own account. `own` goes first; what nobody knows is
+ * `service-unavailable` (RFC 6120 §8.4).
+ */
+export function serve(request: Element, session: Session, own: Readonly<Record<string, Service>>): Element | undefined {
+  const [payload, ...more] = request.elements;
+  if (payload === undefined || more.length > 0) return failure(request, 'bad-request');
+  if (Object.hasOwn(own, payload.namespace)) return own[payload.namespace]?.(request, session);
+  const known = SERVICES[payload.namespace];
+  if (known === undefined) return failure(request, 'service-unavailable');
+  return payload.attr('node') === undefined ? known(request, session) : failure(request, 'item-not-found');
+}
