@@ -21,10 +21,11 @@ export class Outbox {
   readonly #limit: number;
   readonly #report: (error: unknown) => void;
   #wire: Wire | null = null;
+  /** A stanza stays in here until it is written, also while a filter has it. */
   readonly #queue = new Fifo<Outgoing>();
-  /** A filter is at work, and on what. */
-  #busy = false;
-  #held: Outgoing | null = null;
+  /** What a filter is at work on. */
+  #filtering: Outgoing | null = null;
+  #pumping = false;
 
   constructor(filters: Filters, limit: number, report: (error: unknown) => void) {
     this.#filters = filters;
@@ -34,7 +35,7 @@ export class Outbox {
 
   /** Stanzas waiting. */
   get size(): number {
-    return this.#queue.length + (this.#held === null ? 0 : 1);
+    return this.#queue.length;
   }
 
   /** Takes a stanza. It is on the wire when this returns, if nothing is in its way. */
@@ -61,7 +62,6 @@ export class Outbox {
 
   /** Ends the wait of everything queued. */
   clear(state: DeliveryState, error: Error | null): void {
-    this.#held?.become(state, error);
     for (const token of this.#queue.take()) token.become(state, error);
   }
 
@@ -72,49 +72,54 @@ export class Outbox {
 
   /** Sends what can be sent. */
   pump(): void {
-    while (!this.#busy && this.#wire !== null && this.#queue.length > 0 && !this.#wire.congested) {
-      const token = this.#queue.shift();
-      if (token.state !== 'queued') continue;
-      if (token.filtered || this.#filters.empty) this.#write(token, this.#wire);
-      else this.#filter(token);
+    // Whoever is called from here may send; that is for the loop that is running already.
+    if (this.#pumping) return;
+    this.#pumping = true;
+    // Nobody waits for a filter whose stanza came to another end.
+    while (this.#wire !== null && !this.#wire.congested && this.#filtering?.state !== 'queued') {
+      const token = this.#queue.first;
+      if (token === undefined) break;
+      if (token.state === 'queued' && !token.filtered && !this.#filters.empty) this.#filter(token);
+      else {
+        this.#queue.shift();
+        if (token.state === 'queued') this.#write(token, this.#wire);
+      }
     }
+    this.#pumping = false;
   }
 
   #filter(token: Outgoing): void {
-    this.#busy = true;
-    this.#held = token;
+    this.#filtering = token;
     try {
       const result = this.#filters.run(token.element as Element);
       if (result instanceof Promise) {
         result.then(
           (filtered) => this.#filtered(token, filtered),
-          (error) => this.#fail(token, error),
+          (error) => this.#failed(token, error),
         );
       } else this.#filtered(token, result);
     } catch (error) {
-      this.#fail(token, error);
+      this.#failed(token, error);
     }
   }
 
   #filtered(token: Outgoing, filtered: Element | null): void {
     if (filtered === null) token.become('dropped');
-    if (filtered !== null && token.state === 'queued') {
+    else if (token.state === 'queued') {
       token.filtered = true;
       token.element = filtered;
-      this.#queue.unshift([token]);
     }
-    this.#release();
+    this.#release(token);
   }
 
-  #fail(token: Outgoing, error: unknown): void {
+  #failed(token: Outgoing, error: unknown): void {
     token.become('failed', error instanceof Error ? error : new Error('an outbound filter failed'));
     this.#report(error);
-    this.#release();
+    this.#release(token);
   }
 
-  #release(): void {
-    this.#busy = false;
-    this.#held = null;
+  #release(token: Outgoing): void {
+    if (this.#filtering === token) this.#filtering = null;
     this.pump();
   }
 
