@@ -180,6 +180,7 @@ export const saslMachine = setup({
     asking: {
       description: 'The application is asked for credentials.',
       invoke: {
+        id: 'credentials',
         src: 'askCredentials',
         input: ({ context }) => ({
           choice: context.choice as Choice,
@@ -198,6 +199,7 @@ export const saslMachine = setup({
       description: 'The initial response is computed and written.',
       meta: { spec: 'RFC 6120 §6.4.2' },
       invoke: {
+        id: 'initiate',
         src: 'initiate',
         input: ({ context }) => ({ choice: context.choice as Choice }),
         onDone: 'exchanging',
@@ -219,6 +221,7 @@ export const saslMachine = setup({
       description: 'The answer to a challenge is computed and written.',
       meta: { spec: 'RFC 6120 §6.4.3' },
       invoke: {
+        id: 'respond',
         src: 'respond',
         onDone: 'exchanging',
         onError: {
@@ -236,6 +239,7 @@ export const saslMachine = setup({
       description: 'Has the server proved that it knows the password?',
       meta: { spec: 'RFC 5802 §3' },
       invoke: {
+        id: 'verify',
         src: 'verify',
         onDone: 'authenticated',
         onError: { target: 'failed', actions: { type: 'noteError', params: ({ event }) => ({ error: event.error }) } },
