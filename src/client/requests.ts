@@ -2,6 +2,7 @@ import { JID } from '../jid.ts';
 import { readStanzaError } from '../stanza/error.ts';
 import type { Element } from '../xml/element.ts';
 import type { Clock } from './clock.ts';
+import { StateError } from './error.ts';
 import { DeliveryError, type Outgoing } from './token.ts';
 import { type WaitOptions, wait } from './wait.ts';
 
@@ -46,6 +47,7 @@ export class Requests {
    * @param self our bound JID, as it is when the reply comes.
    */
   wait(token: Outgoing, to: string | undefined, self: () => JID | null, options: RequestOptions): Promise<unknown> {
+    if (options.signal?.aborted) token.abort();
     return wait(this.#clock, options, 'waiting for a reply', (resolve, reject) => {
       const settle = (reply: Element | Error) => {
         if (reply instanceof Error) {
@@ -58,13 +60,15 @@ export class Requests {
           reject(error);
         }
       };
-      this.#pending.set(token.id, { accepts: (from) => accepts(to, from, self()), settle });
       token.onStateChange((state) => {
         if (state !== 'sent' && state !== 'acked' && state !== 'unconfirmed')
           settle(new DeliveryError(state, token.error));
       });
+      const pending: Pending = { accepts: (from) => accepts(to, from, self()), settle };
+      if (!this.#pending.has(token.id)) this.#pending.set(token.id, pending);
+      else token.become('failed', new StateError('a request with this id is waiting for its reply already'));
       return () => {
-        this.#pending.delete(token.id);
+        if (this.#pending.get(token.id) === pending) this.#pending.delete(token.id);
         token.abort();
       };
     });
@@ -72,8 +76,10 @@ export class Requests {
 
   /** Gives a reply to the request it answers; returns whether there was one. */
   settle(reply: Element): boolean {
-    const pending = this.#pending.get(reply.attr('id') ?? '');
+    const id = reply.attr('id') ?? '';
+    const pending = this.#pending.get(id);
     if (pending === undefined || !pending.accepts(reply.attr('from'))) return false;
+    this.#pending.delete(id);
     pending.settle(reply);
     return true;
   }
