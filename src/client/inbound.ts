@@ -1,3 +1,4 @@
+import { Fifo } from '../fifo.ts';
 import { StanzaError } from '../stanza/error.ts';
 import { Iq } from '../stanza/iq.ts';
 import { Message } from '../stanza/message.ts';
@@ -33,6 +34,8 @@ export interface InboundTarget {
   /** An answer of ours; `from` the session the request came in. */
   answer(iq: Element, session: InboundSession): void;
   report(error: unknown, element: Element): void;
+  /** A stanza that nobody can make sense of. */
+  invalid(element: Element, reason: string): void;
 }
 
 /** The session that stanzas came in by. */
@@ -50,8 +53,9 @@ export class Inbound {
   readonly #filters: Filters;
   readonly #target: InboundTarget;
   readonly #handlers = new Map<string, IqHandler>();
-  /** Stanzas behind one whose filter is still at work; null when none is. */
-  #backlog: (readonly [Element, InboundSession])[] | null = null;
+  /** Whose stanza a filter is at work on. */
+  #filtering: InboundSession | null = null;
+  readonly #waiting = new Fifo<readonly [Element, InboundSession]>();
 
   constructor(filters: Filters, target: InboundTarget) {
     this.#filters = filters;
@@ -66,17 +70,30 @@ export class Inbound {
   handle(type: 'get' | 'set', namespace: string, name: string, handler: IqHandler): () => void {
     const key = `${type} {${namespace}}${name}`;
     if (this.#handlers.has(key)) throw new StateError(`there is a handler for ${key} already`);
-    this.#handlers.set(key, handler);
+    const entry: IqHandler = (iq, exchange) => handler(iq, exchange);
+    this.#handlers.set(key, entry);
     return () => {
-      if (this.#handlers.get(key) === handler) this.#handlers.delete(key);
+      if (this.#handlers.get(key) === entry) this.#handlers.delete(key);
     };
   }
 
   /** Takes a stanza from the wire. */
   receive(stanza: Element, session: InboundSession): void {
-    if (this.#backlog !== null) this.#backlog.push([stanza, session]);
-    else if (this.#filters.empty) this.#dispatch(stanza, stanza, session);
-    else this.#filter(stanza, session);
+    if (this.#filters.empty && this.#filtering === null) {
+      this.#dispatch(stanza, stanza, session);
+      return;
+    }
+    this.#waiting.push([stanza, session]);
+    this.#drain();
+  }
+
+  /** What waited for a filter goes with its connection, and holds up nobody on the next. */
+  #drain(): void {
+    while (this.#waiting.length > 0 && !this.#filtering?.connected) {
+      this.#filtering = null;
+      const [stanza, session] = this.#waiting.shift();
+      if (session.connected) this.#filter(stanza, session);
+    }
   }
 
   #filter(stanza: Element, session: InboundSession): void {
@@ -86,17 +103,17 @@ export class Inbound {
         this.#dispatch(stanza, result, session);
         return;
       }
-      const backlog: (readonly [Element, InboundSession])[] = [];
-      this.#backlog = backlog;
-      result
-        .then(
-          (filtered) => session.connected && this.#dispatch(stanza, filtered, session),
-          (error) => session.connected && this.#refuse(stanza, error, session),
-        )
-        .then(() => {
-          this.#backlog = null;
-          for (const [next, from] of backlog) if (from.connected) this.receive(next, from);
-        });
+      this.#filtering = session;
+      const finish = (deal: () => void) => {
+        if (!session.connected) return;
+        deal();
+        this.#filtering = null;
+        this.#drain();
+      };
+      result.then(
+        (filtered) => finish(() => this.#dispatch(stanza, filtered, session)),
+        (error) => finish(() => this.#refuse(stanza, error, session)),
+      );
     } catch (error) {
       this.#refuse(stanza, error, session);
     }
@@ -118,12 +135,15 @@ export class Inbound {
         break;
       case 'presence': {
         const presence = new Presence(stanza);
-        if (presence.type !== undefined && presence.priority !== undefined) this.#target.presence(presence);
+        if (presence.type === undefined) this.#target.invalid(stanza, 'presence of an unknown type');
+        else if (presence.priority === undefined) this.#target.invalid(stanza, 'presence with a priority that is none');
+        else this.#target.presence(presence);
         break;
       }
       case 'iq':
         if (isRequest(stanza)) this.#request(stanza, session);
         else if (stanza.attr('type') === 'result' || stanza.attr('type') === 'error') this.#target.reply(stanza);
+        else this.#target.invalid(stanza, 'an iq without an id, or of an unknown type');
         break;
       case undefined:
         // Dropped by a filter. A request is answered nevertheless. RFC 6120 §8.2.3
@@ -144,8 +164,9 @@ export class Inbound {
     }
     let answered = false;
     const answer = (result: Element | StanzaError | undefined) => {
+      const reply = replyTo(stanza, result);
       answered = true;
-      if (!session.signal.aborted) this.#target.answer(replyTo(stanza, result), session);
+      if (!session.signal.aborted) this.#target.answer(reply, session);
     };
     const exchange: IqExchange = {
       signal: session.signal,
