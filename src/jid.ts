@@ -38,7 +38,7 @@ const PLAIN = new RegExp(`^(?:([!#-%(-.0-9;=?[-~]+)@)?(${PLAIN_DOMAIN})(?:/([ -~
 const NOT_IN_LOCALPART = /["&'/:<>@]/;
 
 function limited(part: JidPart, value: string): string {
-  if (value.length > MAX_BYTES || Buffer.byteLength(value) > MAX_BYTES) throw new JidError(part, 'too-long');
+  if (Buffer.byteLength(value) > MAX_BYTES) throw new JidError(part, 'too-long');
   return value;
 }
 

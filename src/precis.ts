@@ -62,7 +62,7 @@ function isVirama(mark: string): boolean {
 
 /** A zero-width non-joiner may part letters that would join. IDNA has the same rule, and the engine knows its tables. */
 function wouldJoin(before: string, after: string): boolean {
-  return before !== '' && after !== '' && domainToASCII(`${before}\u200C${after}`) !== '';
+  return domainToASCII(`${before}\u200C${after}`) !== '';
 }
 
 function joinersFit(value: string): boolean {

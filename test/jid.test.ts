@@ -202,7 +202,17 @@ parsing('lets contextual characters stand only where RFC 5892 wants them', () =>
 
 parsing('holds the localpart to the Bidi Rule', () => {
   const fits = ['\u05D0', '\u05D01', '\u05D0\u05B0', '\u0628\u0661', '\u05D0-\u05D1', '\u07CA\u07C0', 'abc1', '1a'];
-  const misfits = ['1\u05D0', 'a\u05D0', '\u05D0a', '\u05D0-', '-\u05D0', '\u0628\u06611', '\u0661\u0628', '\u0661'];
+  const misfits = [
+    '1\u05D0',
+    'a\u05D0',
+    '\u05D0a',
+    '\u05D0a\u05D1',
+    '\u05D0-',
+    '-\u05D0',
+    '\u0628\u06611',
+    '\u0661\u0628',
+    '\u0661',
+  ];
   for (const text of fits) assert.is(local(text), text, inspect(text));
   for (const text of misfits) {
     assert.is(
