@@ -167,6 +167,8 @@ export type ClientEmitted =
   | { readonly type: 'online'; readonly jid: string; readonly resumed: boolean; readonly gapMs: number }
   /** The next attempt comes after `delay` milliseconds. */
   | { readonly type: 'waiting'; readonly attempt: number; readonly delay: number; readonly reason: Failure }
+  /** The server has been silent for long, or somebody wants to know: it is asked for a sign of life. */
+  | { readonly type: 'probing' }
   /** The run ended as asked. */
   | { readonly type: 'stopped' }
   /** The run ended because it cannot go on. */
@@ -301,6 +303,8 @@ export const clientMachine = setup({
     holdSession: () => {},
     /** The session is gone: every token and request of it gets its final state. */
     dropSession: (_, _params: { reason: Failure | null }) => {},
+    /** The same for a session that was never announced: what waits for one goes on waiting. */
+    dropFresh: (_, _params: { reason: Failure | null }) => {},
     /** Nothing waits any more for a run that is over. */
     endRun: (_, _params: { reason: Failure | null }) => {},
     /** Reads the clock and throws the dice, which are the shell's. */
@@ -372,8 +376,9 @@ export const clientMachine = setup({
           }
         : {},
     ),
+    noteFeatures: assign(({ event }) => (event.type === 'features' ? { features: event.features } : {})),
     noteTrust: assign((_, params: { output: NegotiationOutput }) =>
-      params.output.type === 'refused' ? {} : { features: params.output.features, trust: params.output.trust },
+      params.output.type === 'refused' ? {} : { trust: params.output.trust },
     ),
     noteSecurity: assign(({ event }) =>
       event.type === 'transport.connected'
@@ -408,6 +413,7 @@ export const clientMachine = setup({
       delay: context.retry?.delay ?? 0,
       reason: context.failure ?? DEFECT,
     })),
+    emitProbing: emit({ type: 'probing' }),
     emitStopped: emit({ type: 'stopped' }),
     emitFailure: emit(({ context }) => ({ type: 'failure' as const, failure: context.failure ?? DEFECT })),
   },
@@ -497,11 +503,11 @@ export const clientMachine = setup({
             },
             'run.stopped': {
               target: 'none',
-              actions: [{ type: 'dropSession', params: { reason: null } }, 'forgetSession'],
+              actions: [{ type: 'dropFresh', params: { reason: null } }, 'forgetSession'],
             },
             'session.cut': {
               target: 'none',
-              actions: [{ type: 'dropSession', params: ({ event }) => ({ reason: event.failure }) }, 'forgetSession'],
+              actions: [{ type: 'dropFresh', params: ({ event }) => ({ reason: event.failure }) }, 'forgetSession'],
             },
           },
         },
@@ -749,7 +755,7 @@ export const clientMachine = setup({
                 ],
               },
               on: {
-                features: { actions: 'tellNegotiation' },
+                features: { actions: ['noteFeatures', 'tellNegotiation'] },
                 'starttls.*': { actions: 'tellNegotiation' },
                 'tls.*': { actions: 'tellNegotiation' },
                 'sasl.*': { actions: 'tellNegotiation' },
@@ -831,7 +837,7 @@ export const clientMachine = setup({
                     probing: {
                       description: 'Is anybody there?',
                       meta: { spec: 'XEP-0198 §4, XEP-0199' },
-                      entry: 'writeProbe',
+                      entry: ['writeProbe', 'emitProbing'],
                       on: {
                         'flow.heard': 'listening',
                         probe: {},

@@ -82,12 +82,16 @@ export type Failure =
 /** The kinds of `Failure`. */
 export type FailureKind = Failure['kind'];
 
+/** Whether something that was thrown is a failure already. */
+export function isFailure(error: unknown): error is Failure {
+  const known = error as Partial<Failure> | null | undefined;
+  return typeof known?.kind === 'string' && typeof known.retry === 'string';
+}
+
 /**
  * What an actor of the shell rejected with. The shell rejects with a `Failure`; anything else is a defect of this client,
  * and its text stays out of what inspection shows.
  */
 export function asFailure(error: unknown, stage: Stage): Failure {
-  const known = error as Partial<Failure> | null | undefined;
-  if (typeof known?.kind === 'string' && typeof known.retry === 'string') return known as Failure;
-  return { kind: 'internal', stage, text: 'unexpected error', retry: 'never' };
+  return isFailure(error) ? error : { kind: 'internal', stage, text: 'unexpected error', retry: 'never' };
 }

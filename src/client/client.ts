@@ -1,5 +1,5 @@
 import type { JID } from '../jid.ts';
-import { Stanza } from '../stanza/stanza.ts';
+import { elementOf, type Stanza } from '../stanza/stanza.ts';
 import type { Element } from '../xml/element.ts';
 import { type ListenOptions, type Subscription, subscription } from './emitter.ts';
 import { ABORTED, ConnectionError, StateError } from './error.ts';
@@ -12,6 +12,25 @@ import { type ClientActor, type Hook, Shell } from './shell.ts';
 import { type ClientSnapshot, type Phase, view } from './snapshot.ts';
 import type { Token } from './token.ts';
 import { tended, type WaitOptions, wait } from './wait.ts';
+
+/** Stanzas on their way; the counters of stream management are 0 without it. */
+export interface Delivery {
+  /** Waiting to be written. */
+  readonly queued: number;
+  /** Written and not acknowledged. */
+  readonly unacked: number;
+  /** Written in this session, modulo 2^32. */
+  readonly sent: number;
+  /** Received and dealt with in this session, modulo 2^32. */
+  readonly handled: number;
+  /** Requests without a reply. */
+  readonly requests: number;
+}
+
+/** Options of `once`. */
+export interface OnceOptions<Event> extends WaitOptions {
+  readonly where?: (event: Event) => boolean;
+}
 
 /** Options of `filter`. */
 export interface FilterOptions {
@@ -63,10 +82,16 @@ export class Client implements AsyncDisposable {
     return this.getSnapshot().suspended;
   }
 
-  /** Stanzas on their way: waiting to be written, and written but not acknowledged; and requests without a reply. */
-  get delivery(): { readonly queued: number; readonly unacked: number; readonly requests: number } {
+  /** What is on its way. */
+  get delivery(): Delivery {
     const { outbox, session, requests } = this.#shell;
-    return { queued: outbox.size, unacked: session?.ledger.unacked ?? 0, requests: requests.size };
+    return {
+      queued: outbox.size,
+      unacked: session?.ledger.unacked ?? 0,
+      sent: session?.ledger.sent ?? 0,
+      handled: session?.ledger.handled ?? 0,
+      requests: requests.size,
+    };
   }
 
   /** Where the client stands; the same object as long as nothing changes. */
@@ -189,10 +214,12 @@ export class Client implements AsyncDisposable {
   async #probe(options: WaitOptions): Promise<boolean> {
     if (this.phase !== 'online') return false;
     const { actor } = this.#shell;
-    const probing = () => actor.getSnapshot().matches({ link: { connected: { live: { ready: 'probing' } } } });
+    const isIn = (ready: 'probing' | 'doubting' | 'silent') =>
+      actor.getSnapshot().matches({ link: { connected: { live: { ready } } } });
     this.#shell.tell({ type: 'probe' });
     try {
-      return (await this.#until(() => !probing(), options)).phase === 'online';
+      await this.#until(() => !isIn('probing') && !isIn('doubting'), options);
+      return this.phase === 'online' && !isIn('silent');
     } catch (error) {
       if (error instanceof ConnectionError) return false;
       throw error;
@@ -275,10 +302,13 @@ export class Client implements AsyncDisposable {
     return this.#shell.emitter.on(type, listener, options);
   }
 
-  /** Resolves with the next event of a type. */
-  once<T extends keyof ClientEvents>(type: T, options: WaitOptions = {}): Promise<ClientEvents[T]> {
+  /** Resolves with the next event of a type, that `where` likes. */
+  once<T extends keyof ClientEvents>(type: T, options: OnceOptions<ClientEvents[T]> = {}): Promise<ClientEvents[T]> {
+    const { where = () => true } = options;
     return wait(this.#shell.options.clock, options, `waiting for ${type}`, (resolve) => {
-      const listening = this.on(type, resolve);
+      const listening = this.on(type, (event) => {
+        if (where(event)) resolve(event);
+      });
       return () => listening.unsubscribe();
     });
   }
@@ -292,8 +322,4 @@ export class Client implements AsyncDisposable {
 /** Makes a client; see `Client`. */
 export function createClient(options: ClientOptions): Client {
   return new Client(options);
-}
-
-function elementOf(stanza: Element | Stanza): Element {
-  return stanza instanceof Stanza ? stanza.element : stanza;
 }

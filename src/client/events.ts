@@ -11,6 +11,8 @@ export interface ClientEvents extends Lifecycle {
   message: Message;
   /** Of a known type only. */
   presence: Presence;
+  /** A stanza that was not dispatched: it makes no sense, or answers nothing that was asked. */
+  invalid: { readonly element: Element; readonly reason: string };
   /**
    * A listener, handler, filter or hook of the application threw, or its promise was rejected. Nothing else is affected.
    * `element` is the stanza it was about, if it was about one.

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Endpoint } from '../../machines/endpoint.ts';
-import type { Failure, Stage } from '../../machines/failure.ts';
+import { type Failure, isFailure, type Stage } from '../../machines/failure.ts';
 import type { NegotiationEvent, Security, StreamError, StreamEvent, WireCommand } from '../../machines/wire.ts';
 import { NS } from '../namespaces.ts';
 import { Connection, type ConnectionHandler } from '../stream/connection.ts';
@@ -504,8 +504,4 @@ function injected(): Failure {
     text: 'data in clear behind <proceed/>',
     retry: 'backoff',
   };
-}
-
-function isFailure(error: unknown): error is Failure {
-  return typeof error === 'object' && error !== null && 'kind' in error && 'retry' in error;
 }

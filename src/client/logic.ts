@@ -29,7 +29,7 @@ export interface Effects {
   openGate(whom: 'hooks' | 'everyone'): void;
   closeGate(): void;
   holdSession(): void;
-  dropSession(reason: Failure | null): void;
+  dropSession(reason: Failure | null, announced: boolean): void;
   endRun(reason: Failure | null): void;
   observe(): World;
 }
@@ -103,7 +103,8 @@ export const clientLogic = clientMachine.provide({
     writeProbe: (args) => shellOf(args).link?.probe(),
     holdSession: (args) => shellOf(args).holdSession(),
     replay: (args) => shellOf(args).link?.resume(),
-    dropSession: (args, params) => shellOf(args).dropSession(params.reason),
+    dropSession: (args, params) => shellOf(args).dropSession(params.reason, true),
+    dropFresh: (args, params) => shellOf(args).dropSession(params.reason, false),
     endRun: (args, params) => shellOf(args).endRun(params.reason),
     observe: assign((args) => ({ world: shellOf(args).observe() })),
   },

@@ -21,6 +21,7 @@ export class ReplyError extends Error {
 }
 
 interface Pending {
+  readonly token: Outgoing;
   readonly accepts: (from: string | undefined) => boolean;
   readonly settle: (reply: Element | Error) => void;
 }
@@ -64,7 +65,7 @@ export class Requests {
         if (state !== 'sent' && state !== 'acked' && state !== 'unconfirmed')
           settle(new DeliveryError(state, token.error));
       });
-      const pending: Pending = { accepts: (from) => accepts(to, from, self()), settle };
+      const pending: Pending = { token, accepts: (from) => accepts(to, from, self()), settle };
       if (!this.#pending.has(token.id)) this.#pending.set(token.id, pending);
       else token.become('failed', new StateError('a request with this id is waiting for its reply already'));
       return () => {
@@ -82,6 +83,11 @@ export class Requests {
     this.#pending.delete(id);
     pending.settle(reply);
     return true;
+  }
+
+  /** Ends the wait of every request that was written. */
+  failSent(error: Error): void {
+    for (const pending of [...this.#pending.values()]) if (pending.token.state !== 'queued') pending.settle(error);
   }
 
   /** Ends every wait with `error`. */

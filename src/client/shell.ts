@@ -1,7 +1,7 @@
 import { type ActorRefFrom, createActor } from 'xstate';
 import type { ClientMachineEvent, Session as HeldSession, World } from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
-import type { Failure } from '../../machines/failure.ts';
+import { type Failure, isFailure } from '../../machines/failure.ts';
 import type { Source } from '../../machines/sweep.ts';
 import type { Features } from '../../machines/wire.ts';
 import { JID } from '../jid.ts';
@@ -10,7 +10,8 @@ import { SaltedPasswordCache } from '../sasl/salted-password.ts';
 import { StanzaError } from '../stanza/error.ts';
 import type { Message } from '../stanza/message.ts';
 import type { Presence } from '../stanza/presence.ts';
-import { failureOf } from '../transport/failure.ts';
+import { elementOf, type Stanza } from '../stanza/stanza.ts';
+import { causeOf, failureOf } from '../transport/failure.ts';
 import { discover } from '../transport/resolver.ts';
 import { Attributes, Element, el } from '../xml/element.ts';
 import { Emitter } from './emitter.ts';
@@ -22,7 +23,7 @@ import { Inbound, type InboundSession } from './inbound.ts';
 import { Link, type LinkHost, type LinkOptions } from './link.ts';
 import { attachLogger } from './log.ts';
 import { clientLogic, type Effects, register } from './logic.ts';
-import { type ResolvedOptions, readEndpoint } from './options.ts';
+import { type EndpointOption, OptionError, type ResolvedOptions, readEndpoint } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { type RequestOptions, Requests } from './requests.ts';
 import type { Session } from './session.ts';
@@ -36,8 +37,8 @@ export interface Preparation {
   readonly jid: JID;
   readonly features: Features;
   /** Sends past everything that waits for the session to be established. */
-  send(stanza: Element): Token;
-  request(iq: Element, options?: RequestOptions): Promise<unknown>;
+  send(stanza: Element | Stanza): Token;
+  request(iq: Element | Stanza, options?: RequestOptions): Promise<unknown>;
   /** Aborted when the hook is no longer waited for. */
   readonly signal: AbortSignal;
 }
@@ -78,9 +79,13 @@ export class Shell implements Effects, LinkHost {
     this.inbound = new Inbound(this.inboundFilters, {
       message: (message: Message) => this.emitter.emit('message', message),
       presence: (presence: Presence) => this.emitter.emit('presence', presence),
-      reply: (iq) => void this.requests.settle(iq),
+      reply: (iq) => {
+        if (!this.requests.settle(iq))
+          this.emitter.emit('invalid', { element: iq, reason: 'a reply that nobody waits for' });
+      },
       answer: (iq, session) => this.#answer(iq, session),
       report: (error, element) => this.report(error, element),
+      invalid: (element, reason) => this.emitter.emit('invalid', { element, reason }),
     });
     this.#linkOptions = linkOptions(options);
     this.actor = createActor(clientLogic, {
@@ -113,12 +118,12 @@ export class Shell implements Effects, LinkHost {
   // Stanzas out.
 
   /** Takes a stanza to be sent. Never throws: what is wrong with it becomes the state of the token. */
-  send(stanza: Element): Token {
+  send(stanza: Element, through: Outbox = this.outbox): Token {
     const token = this.#token(stanza);
     const fault = faultOf(stanza);
     if (fault !== null) token.become('failed', new TypeError(fault));
     else if (!this.running) token.become('failed', new StateError('the client is not running'));
-    else this.outbox.push(token);
+    else through.push(token);
     return token;
   }
 
@@ -192,14 +197,18 @@ export class Shell implements Effects, LinkHost {
     this.session = this.link?.session ?? null;
   }
 
-  /** Ends a session: requests fail, and every stanza that was in its hands gets its final state. */
-  dropSession(reason: Failure | null): void {
+  /**
+   * Ends a session: requests fail, and every stanza that was in its hands gets its final state. What waits for a session
+   * to be announced goes on waiting if this one never was.
+   */
+  dropSession(reason: Failure | null, announced: boolean): void {
     const { session, link } = this;
     if (session === null) return;
     this.session = null;
     session.end();
     const error = new ConnectionError(reason ?? ABORTED);
-    this.requests.fail(error);
+    if (announced) this.requests.fail(error);
+    else this.requests.failSent(error);
     const known = link?.session === session ? link.reportedCount : null;
     if (known !== null && session.ledger.plausible(known)) session.ledger.ack(known);
     const unsettled = session.ledger.take();
@@ -213,7 +222,7 @@ export class Shell implements Effects, LinkHost {
     this.#early?.clear('lost', error);
     this.#early = null;
     if (resend) this.outbox.unshift(again);
-    else this.outbox.clear('lost', error);
+    else if (announced) this.outbox.clear('lost', error);
   }
 
   /** Nothing waits any more for a run that is over. */
@@ -265,8 +274,7 @@ export class Shell implements Effects, LinkHost {
           return location ? [{ ...location, tls: session?.endpoint?.tls ?? 'starttls', source }] : [];
         }
         case 'application': {
-          const list = await endpoints({ domain: jid.domain, signal });
-          return list.map((endpoint, index) => readEndpoint(endpoint, `endpoints[${index}]`));
+          return await applicationEndpoints(() => endpoints({ domain: jid.domain, signal }));
         }
         case 'discovery':
           return await discover(jid.domain, {
@@ -276,7 +284,7 @@ export class Shell implements Effects, LinkHost {
           });
       }
     } catch (error) {
-      throw failureOf(error, 'resolve');
+      throw isFailure(error) ? error : failureOf(error, 'resolve');
     }
   }
 
@@ -299,12 +307,8 @@ export class Shell implements Effects, LinkHost {
     const preparation: Preparation = {
       jid: this.#jid,
       features,
-      send: (stanza) => {
-        const token = this.#token(stanza);
-        early.push(token);
-        return token;
-      },
-      request: (iq, options) => this.request(iq, options, early),
+      send: (stanza) => this.send(elementOf(stanza), early),
+      request: (iq, options) => this.request(elementOf(iq), options, early),
       signal,
     };
     try {
@@ -362,6 +366,19 @@ export class Shell implements Effects, LinkHost {
     if (jid === null) return null;
     if (this.#jid?.toString() !== jid) this.#jid = JID.parse(jid);
     return this.#jid;
+  }
+}
+
+/** What the application names, checked; a mistake of its own is a failure that waits for it. */
+async function applicationEndpoints(
+  ask: () => readonly EndpointOption[] | Promise<readonly EndpointOption[]>,
+): Promise<readonly Endpoint[]> {
+  try {
+    const list = await ask();
+    return list.map((endpoint, index) => readEndpoint(endpoint, `endpoints[${index}]`));
+  } catch (error) {
+    const retry = error instanceof OptionError ? 'user' : 'backoff';
+    throw { kind: 'dns', stage: 'resolve', condition: 'endpoints', retry, cause: causeOf(error) } satisfies Failure;
   }
 }
 

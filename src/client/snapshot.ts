@@ -3,7 +3,7 @@ import type { RetryPlan } from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import type { Failure } from '../../machines/failure.ts';
 import type { Trust } from '../../machines/negotiation.ts';
-import type { Features } from '../../machines/wire.ts';
+import type { Features, Ticket } from '../../machines/wire.ts';
 import type { clientLogic } from './logic.ts';
 
 /** What XState knows of a client; its state tree may change from version to version. */
@@ -11,6 +11,15 @@ export type ActorSnapshot = SnapshotFrom<typeof clientLogic>;
 
 /** Where a client stands, for people. It does not flicker: what happens within an attempt is one phase. */
 export type Phase = 'offline' | 'connecting' | 'online' | 'reconnecting' | 'disconnecting' | 'failed';
+
+/** Stream management of the session. */
+export interface StreamManagement {
+  readonly resumable: boolean;
+  /** Seconds a lost connection may last; null when the server did not say. */
+  readonly max: number | null;
+  /** Where the server prefers to be resumed. */
+  readonly location: { readonly host: string; readonly port: number } | null;
+}
 
 /** Where a client stands, as plain data. The same object as long as nothing in it has changed. */
 export interface ClientSnapshot {
@@ -23,8 +32,8 @@ export interface ClientSnapshot {
   readonly suspended: boolean;
   /** Whether the session went on when the client last came online, or began; null before. */
   readonly resumed: boolean | null;
-  /** The server can resume the session, and for how many seconds after a loss, if it said so. */
-  readonly resumption: { readonly max: number | null } | null;
+  /** What the server granted of stream management; null without. XEP-0198 */
+  readonly streamManagement: StreamManagement | null;
   /** The latest failure: the reason of a pause or of the end. Null once online. */
   readonly failure: Failure | null;
   /** The pause before the next attempt, while it lasts. */
@@ -33,7 +42,7 @@ export interface ClientSnapshot {
   readonly endpoint: Endpoint | null;
   /** How the connection is secured, and by what the server knows us. */
   readonly trust: Trust | null;
-  /** The features before binding. Null until the first connection; old while a new one is negotiated. */
+  /** The latest stream features. Null until the first; old ones until a new connection has its own. */
   readonly features: Features | null;
 }
 
@@ -52,16 +61,13 @@ export function selectRetry(snapshot: ActorSnapshot): RetryPlan | null {
 /** A view of the actor's snapshot; `previous` itself when it would be the same. */
 export function view(snapshot: ActorSnapshot, previous: ClientSnapshot | null): ClientSnapshot {
   const { context } = snapshot;
-  const ticket = context.session?.ticket ?? null;
-  const resumption =
-    ticket?.id == null ? null : previous?.resumption?.max === ticket.max ? previous.resumption : { max: ticket.max };
   const next: ClientSnapshot = {
     phase: phaseOf(snapshot),
     jid: context.jid,
     established: snapshot.matches({ session: 'held' }),
     suspended: snapshot.matches({ session: { held: 'detached' } }),
     resumed: context.resumed,
-    resumption,
+    streamManagement: granted(context.session?.ticket ?? null),
     failure: context.failure,
     retry: selectRetry(snapshot),
     endpoint: context.endpoint,
@@ -71,4 +77,15 @@ export function view(snapshot: ActorSnapshot, previous: ClientSnapshot | null): 
   if (previous === null) return next;
   const keys = Object.keys(next) as (keyof ClientSnapshot)[];
   return keys.every((key) => next[key] === previous[key]) ? previous : next;
+}
+
+const views = new WeakMap<Ticket, StreamManagement>();
+
+/** The same object for the same ticket; its id is for the server alone. */
+function granted(ticket: Ticket | null): StreamManagement | null {
+  if (ticket === null) return null;
+  const { id, max, location } = ticket;
+  const known = views.get(ticket) ?? { resumable: id !== null, max, location };
+  views.set(ticket, known);
+  return known;
 }

@@ -33,6 +33,11 @@ export class Stanza {
   }
 }
 
+/** The element of a stanza, or the element itself. */
+export function elementOf(stanza: Element | Stanza): Element {
+  return stanza instanceof Stanza ? stanza.element : stanza;
+}
+
 function readJid(text: string | undefined): JID | undefined {
   if (text === undefined) return undefined;
   try {

@@ -146,7 +146,7 @@ orders('E-13: a hook that fails ends connection and run, and nothing was ever es
     'closeGate',
     'write footer',
     'closeTransport',
-    'dropSession prepare',
+    'dropFresh prepare',
     'endRun prepare',
     'failure prepare',
   ]);

@@ -220,7 +220,7 @@ liveness('after a silence the server is asked, and after another it is taken for
   const client = new ClientRig().online();
   assert.is(client.pass(idle - 1).link, 'connected.live.ready.quiet');
   assert.is(client.pass(1).link, 'connected.live.ready.probing');
-  assert.equal(client.log(), ['writeProbe']);
+  assert.equal(client.log(), ['writeProbe', 'probing']);
   assert.is(client.pass(answer - 1).link, 'connected.live.ready.probing');
   assert.equal(client.pass(1).log(), ['closeGate', 'suspended timeout', 'waiting 1 1000 timeout']);
   assert.is(client.context.failure?.stage, 'online');
@@ -260,7 +260,7 @@ liveness('the application, a machine that woke up and a network that came back m
     const client = new ClientRig().online().send({ type });
     assert.is(client.link, 'connected.live.ready.probing', type);
     client.send({ type: 'probe' }, { type: 'wake' }, { type: 'network.online' });
-    assert.equal(client.log(), ['writeProbe'], type);
+    assert.equal(client.log(), ['writeProbe', 'probing'], type);
   }
 });
 
@@ -269,7 +269,7 @@ liveness('a machine that slept asks again before it blames the server', () => {
   client.shell.probedAt -= 8 * 3_600_000;
   client.log();
   assert.is(client.pass(answer).link, 'connected.live.ready.probing');
-  assert.equal(client.log(), ['writeProbe']);
+  assert.equal(client.log(), ['writeProbe', 'probing']);
   assert.is(client.pass(answer).link, 'waiting');
 });
 

@@ -134,8 +134,8 @@ tests('SASL hears what it needs to choose, and every word of the server', () => 
   assert.equal(sasl({ tls: 'off' })[1].bindings, []);
 
   const inner = rig.snapshot.children.sasl as { send(event: object): void; getSnapshot(): { value: string } };
-  inner.send({ type: 'xstate.done.actor.0.sasl.asking', output: true });
-  inner.send({ type: 'xstate.done.actor.0.sasl.initiating' });
+  inner.send({ type: 'xstate.done.actor.credentials', output: true });
+  inner.send({ type: 'xstate.done.actor.initiate' });
   assert.is(inner.getSnapshot().value, 'exchanging');
   rig.send({ type: 'sasl.challenge' });
   assert.is(inner.getSnapshot().value, 'responding');

@@ -187,7 +187,17 @@ tests('C.8, 2 to 10: the invariants hold on every way, and a stop ends it', () =
     }),
     { numRuns: 400, includeErrorInReport: true },
   );
-  const all = ['destroyed', 'established', 'failure', 'online', 'resumed', 'stopped', 'suspended', 'waiting'];
+  const all = [
+    'destroyed',
+    'established',
+    'failure',
+    'online',
+    'probing',
+    'resumed',
+    'stopped',
+    'suspended',
+    'waiting',
+  ];
   assert.equal([...seen].sort(), all);
 });
 
