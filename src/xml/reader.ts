@@ -42,12 +42,14 @@ interface Level {
 interface Sax extends sax.SAXParser {
   readonly state: number;
   readonly c: string;
-  readonly textNode: string;
+  readonly q: string;
   readonly tagName: string;
   readonly attribName: string;
-  readonly attribValue: string;
   readonly entity: string;
   readonly sgmlDecl: string;
+  textNode: string;
+  attribValue: string;
+  position: number;
   bufferCheckPosition: number;
 }
 
@@ -55,8 +57,11 @@ const { STATE } = sax as unknown as { STATE: Readonly<Record<string, number>> };
 const NO_ATTRIBUTES: Readonly<Record<string, string>> = Object.freeze(new Attributes());
 const NO_CHILDREN: readonly Node[] = Object.freeze([]);
 
-/** A tag that does not begin with a name; sax lets most of them pass. */
-const NAMELESS = /<\/?[ \t\n\r!?]/g;
+/** Where what sax is given at once ends: where literal text may begin, or a tag without a name, which sax would let pass. */
+const STOP = /["';]|>(?!<)|<\/?(?=[ \t\n\r!?])/g;
+const TEXT = /[^<&]*/y;
+const QUOTED = /[^"&]*/y;
+const APOSTROPHIZED = /[^'&]*/y;
 const DECLARATION =
   /^version\s*=\s*(?:"1\.\d+"|'1\.\d+')(?:\s+encoding\s*=\s*(?:"([\w.-]+)"|'([\w.-]+)'))?(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*$/;
 
@@ -67,9 +72,6 @@ export class Reader {
   readonly #levels: Level[] = [];
   #closed = false;
   #start = 0;
-  /** What is being read, and the position where it begins. */
-  #piece = '';
-  #base = 0;
   /** Where in the text or attribute value being read a character came by reference. */
   #references: number[] = [];
   // The tag being read: its attributes so far, and names and values of those that depend on prefixes.
@@ -124,21 +126,17 @@ export class Reader {
   /** Reads on. Throws `XmlError`, and what the handler throws; the reader is of no use after that. */
   write(piece: string): void {
     const parser = this.#sax;
-    this.#piece = piece;
-    this.#base = parser.position;
-    let from = 0;
-    while (from < piece.length) {
-      let to = from + 1;
+    let to = 0;
+    for (let from = this.#skip(piece, 0); from < piece.length; from = this.#skip(piece, to)) {
+      to = from + 1;
       if (!this.#check(piece[from] as string)) {
-        NAMELESS.lastIndex = from;
-        to = NAMELESS.test(piece) ? NAMELESS.lastIndex - 1 : piece.length;
+        STOP.lastIndex = from;
+        to = STOP.test(piece) ? STOP.lastIndex : piece.length;
       }
-      parser.write(from === 0 && to === piece.length ? piece : piece.slice(from, to));
+      parser.write(piece.slice(from, to));
       // Between stanzas there is white space only, which need not be collected.
       if (this.#levels.length <= 1 && parser.textNode !== '') parser.flush();
-      from = to;
     }
-    this.#piece = '';
     if (this.#levels.length === 1 && parser.state !== STATE.TEXT) this.#start = parser.startTagPosition - 1;
     // These grow by one string for every character: what is not long yet takes thirty times its length.
     const longest = Math.max(
@@ -148,6 +146,25 @@ export class Reader {
       parser.entity.length,
     );
     if (longest > this.limits.attributeLength) throw tooLong();
+  }
+
+  /**
+   * Takes the literal text or attribute value that is next, if one is, past sax, which would collect it in single characters;
+   * gives where it ends.
+   */
+  #skip(piece: string, from: number): number {
+    const parser = this.#sax;
+    const { state, q } = parser;
+    const inValue = state === STATE.ATTRIB_VALUE_QUOTED;
+    if (!inValue && (state !== STATE.TEXT || this.#levels.length <= 1)) return from;
+    const literal = inValue ? (q === '"' ? QUOTED : APOSTROPHIZED) : TEXT;
+    literal.lastIndex = from;
+    literal.test(piece);
+    const to = literal.lastIndex;
+    if (inValue) parser.attribValue += piece.slice(from, to);
+    else parser.textNode += piece.slice(from, to);
+    parser.position += to - from;
+    return to;
   }
 
   /** Refuses a character that sax would let pass; false where sax can be relied on until the next nameless tag. */
@@ -220,7 +237,7 @@ export class Reader {
     if (this.#count > this.limits.attributes) throw excessive('too many attributes');
     const { attributeLength } = this.limits;
     if (name.length > attributeLength || written.length > attributeLength) throw tooLong();
-    const value = normalizeValue(this.#view(written), this.#references);
+    const value = normalizeValue(written, this.#references);
     if (this.#references.length > 0) this.#references = [];
     if (name === 'xmlns') {
       if (this.#namespace !== undefined) throw malformed('an attribute twice');
@@ -229,13 +246,6 @@ export class Reader {
     } else if (name === 'xml:lang' || !name.includes(':')) this.#set(name, value);
     else if (name.startsWith('xmlns:')) this.#declarations.push(name, value);
     else this.#prefixed.push(name, value);
-  }
-
-  /** sax makes a value of single characters, a tree of strings. A slice of the input is the same for a tenth of the cost. */
-  #view(value: string): string {
-    const end = this.#sax.position - this.#base - 1;
-    const start = end - value.length;
-    return start > 0 && this.#references.length === 0 ? this.#piece.slice(start, end) : value;
   }
 
   #set(key: string, value: string): void {
