@@ -59,7 +59,7 @@ type LinkEvent =
  * One connection, from dialing to its last byte: it does what the charts command and tells them what it hears. Stanzas and
  * acknowledgements go through here and past the charts.
  */
-export class Link implements ConnectionHandler, Wire {
+export class Link implements ConnectionHandler, InboundSession, Wire {
   readonly endpoint: Endpoint;
   readonly #options: LinkOptions;
   readonly #host: LinkHost;
@@ -73,6 +73,7 @@ export class Link implements ConnectionHandler, Wire {
   #early: (readonly [Element, InboundSession])[] | null = null;
   #bound = false;
   #open = false;
+  #carrying = false;
   #footerSent = false;
   #upgrading = false;
   #probing = false;
@@ -143,7 +144,7 @@ export class Link implements ConnectionHandler, Wire {
 
   /** Nothing is heard of this link any more. */
   destroy(): void {
-    this.session.connected = false;
+    this.#carrying = false;
     this.#open = false;
     this.#controller.abort();
     this.#connection?.destroy();
@@ -284,7 +285,7 @@ export class Link implements ConnectionHandler, Wire {
     if (this.#open) return;
     this.#open = true;
     this.#awaiting = null;
-    this.session.connected = true;
+    this.#carrying = true;
     if (this.#early !== null) queueMicrotask(() => this.#deliverEarly());
   }
 
@@ -333,6 +334,20 @@ export class Link implements ConnectionHandler, Wire {
     this.#connection?.write(REQUEST_ACK);
   }
 
+  // The session as the stanzas of this connection know it: to them another connection that resumes it means nothing.
+
+  get connected(): boolean {
+    return this.#carrying && !this.session.ended;
+  }
+
+  get signal(): AbortSignal {
+    return this.session.signal;
+  }
+
+  handled(): void {
+    this.session.handled();
+  }
+
   // What the connection says.
 
   heard(): void {
@@ -376,7 +391,7 @@ export class Link implements ConnectionHandler, Wire {
 
   #stanza(element: Element): void {
     if (this.#open && this.#early === null) {
-      this.#host.receive(element, this.session);
+      this.#host.receive(element, this);
       return;
     }
     const id = element.name === 'iq' ? element.attr('id') : undefined;
@@ -389,10 +404,10 @@ export class Link implements ConnectionHandler, Wire {
       this.#tell(decodeLegacySession(element));
     } else if (this.#footerSent) {
       // The last word on what was handled has been said: the server takes it back and delivers it to the next session.
-      if (!this.session.ledger.counting && this.#bound) this.#host.receive(element, this.session);
+      if (!this.session.ledger.counting && this.#bound) this.#host.receive(element, this);
     } else if (this.#bound) {
       this.#early ??= [];
-      this.#early.push([element, this.session.ledger.counting ? this.session : uncounted(this.session)]);
+      this.#early.push([element, this.session.ledger.counting ? this : uncounted(this)]);
     } else this.#violate('policy-violation', 'a stanza before resource binding');
   }
 
@@ -484,7 +499,7 @@ const REQUEST_ACK = `<r xmlns="${NS.sm}"/>`;
 const ack = (h: number) => `<a xmlns="${NS.sm}" h="${h}"/>`;
 
 /** For stanzas that came before the server began to count. */
-function uncounted(session: Session): InboundSession {
+function uncounted(session: InboundSession): InboundSession {
   return {
     handled() {},
     get signal() {

@@ -1,20 +1,18 @@
 import { Ledger } from '../stream/ledger.ts';
-import type { InboundSession } from './inbound.ts';
 import type { Outgoing } from './token.ts';
 
 /** What outlives a connection: the books of stream management, and whether anybody can still take an answer. */
-export class Session implements InboundSession {
+export class Session {
   readonly ledger = new Ledger<Outgoing>();
-  /** A connection carries the session. */
-  connected = false;
-  #ended = false;
+  /** Nobody can take an answer any more. */
+  ended = false;
   #controller: AbortController | null = null;
 
   /** Aborted when the session is gone. Made only for those who ask. */
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
-      if (this.#ended) this.#controller.abort();
+      if (this.ended) this.#controller.abort();
     }
     return this.#controller.signal;
   }
@@ -24,8 +22,7 @@ export class Session implements InboundSession {
   }
 
   end(): void {
-    this.#ended = true;
-    this.connected = false;
+    this.ended = true;
     this.#controller?.abort();
   }
 }
