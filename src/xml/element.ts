@@ -105,12 +105,12 @@ export class Element {
 
   /** A copy with some attributes changed; `undefined` takes one away. */
   with(attrs: Readonly<Record<string, AttributeValue>>): Element {
-    return el(this.name, { ...this.#given(), ...attrs }, this.children);
+    return build(this.name, { ...this.#given(), ...attrs }, [this.children], this.#outer());
   }
 
   /** A copy with more children at the end. */
   append(...children: Child[]): Element {
-    return el(this.name, this.#given(), this.children, children);
+    return build(this.name, this.#given(), [this.children, children], this.#outer());
   }
 
   /** The element as XML, as it stands in a stream of namespace `jabber:client`. Throws `XmlError` as `serialize` does. */
@@ -120,6 +120,10 @@ export class Element {
 
   #given(): Readonly<Record<string, string>> {
     return this.#floating ? this.attrs : { ...this.attrs, xmlns: this.namespace };
+  }
+
+  #outer(): string | undefined {
+    return this.attrs['xml:lang'] === undefined ? this.lang : undefined;
   }
 }
 
@@ -134,6 +138,15 @@ export function el(
   attrs: Readonly<Record<string, AttributeValue>> = {},
   ...children: readonly Child[]
 ): Element {
+  return build(name, attrs, children);
+}
+
+function build(
+  name: string,
+  attrs: Readonly<Record<string, AttributeValue>>,
+  children: readonly Child[],
+  outer?: string,
+): Element {
   const own = new Attributes();
   let namespace: string | undefined;
   for (const key of Object.keys(attrs)) {
@@ -142,21 +155,28 @@ export function el(
     if (key === 'xmlns') namespace = inWords(value);
     else own[key] = inWords(value);
   }
-  return assemble(name, namespace, own, children);
+  return assemble(name, namespace, own, children, outer);
 }
 
-/** Builds an element that owns `attrs`; without a namespace it takes its parent's. */
+/** Builds an element that owns `attrs`; without a namespace it takes its parent's. `outer` is the language around it. */
 export function assemble(
   name: string,
   namespace: string | undefined,
   attrs: Attributes,
   children: readonly Child[],
+  outer?: string,
 ): Element {
-  const lang = attrs['xml:lang'] || undefined;
+  const lang = languageIn(attrs, outer);
   const nodes: Node[] = [];
   collect(children, nodes, namespace, lang);
   const element = new Element(name, namespace ?? CLIENT_NAMESPACE, attrs, nodes, lang);
   return namespace === undefined ? float(element) : element;
+}
+
+/** The language inside of an element that has these attributes; an empty `xml:lang` says that there is none. */
+export function languageIn(attrs: Readonly<Record<string, string>>, outer: string | undefined): string | undefined {
+  const own = attrs['xml:lang'];
+  return own === undefined ? outer : own || undefined;
 }
 
 /** A value as text. Throws `XmlError` for one that would only say `[object Object]`: a forgotten `await`, for instance. */
@@ -185,8 +205,7 @@ function collect(
 function adopt(child: Element, namespace: string | undefined, outer: string | undefined): Element {
   const { name, attrs, children } = child;
   const floating = isFloating(child);
-  const own = attrs['xml:lang'];
-  const lang = own === undefined ? outer : own || undefined;
+  const lang = languageIn(attrs, outer);
   if (lang === child.lang && !(floating && namespace !== undefined)) return child;
   const settled = floating ? namespace : child.namespace;
   const nodes: Node[] = [];

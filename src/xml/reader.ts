@@ -5,7 +5,7 @@
  */
 import sax from 'sax';
 import { dereference, normalizeText, normalizeValue } from './characters.ts';
-import { Attributes, Element, type Node } from './element.ts';
+import { Attributes, Element, languageIn, type Node } from './element.ts';
 import { XmlError } from './error.ts';
 import { XML_NAMESPACE, XMLNS_NAMESPACE } from './names.ts';
 import { badPrefix, inside, local, namespaceOf, OUTERMOST, type Scope } from './scope.ts';
@@ -138,7 +138,7 @@ export class Reader {
       if (this.#levels.length <= 1 && parser.textNode !== '') parser.flush();
     }
     if (this.#levels.length === 1 && parser.state !== STATE.TEXT) this.#start = parser.startTagPosition - 1;
-    // These grow by one string for every character: what is not long yet takes thirty times its length.
+    // sax puts these together character by character, at some thirty bytes each: they are not left to the limit in bytes.
     const longest = Math.max(
       parser.tagName.length,
       parser.attribName.length,
@@ -272,8 +272,7 @@ export class Reader {
       this.#prefixed = [];
     }
     const attrs = this.#attrs ?? NO_ATTRIBUTES;
-    const own = attrs['xml:lang'];
-    const lang = own === undefined ? parent?.element.lang : own || undefined;
+    const lang = languageIn(attrs, parent?.element.lang);
     const element = name.includes(':')
       ? new Element(local(name), namespaceOf(name, scope), attrs, NO_CHILDREN, lang)
       : new Element(name, namespace, attrs, NO_CHILDREN, lang);

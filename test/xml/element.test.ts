@@ -106,6 +106,18 @@ test('is changed in copies only', () => {
   assert.is(message.children.length, 3);
 });
 
+test('keeps the language it has from outside when changed', () => {
+  const body = stanza("<message xml:lang='en'><body><b/></body></message>").find('body');
+  const changed = body?.with({ id: 1 }).append(el('i'));
+  assert.is(changed?.lang, 'en');
+  assert.equal(
+    changed?.elements.map(({ lang }) => lang),
+    ['en', 'en'],
+  );
+  assert.is(changed?.with({ 'xml:lang': '' }).lang, undefined);
+  assert.is(el('body', { 'xml:lang': 'de' }).with({ 'xml:lang': undefined }).lang, undefined);
+});
+
 test('keeps its namespace when changed, given or not', () => {
   assert.is(el('a', { xmlns: 'urn:a' }).with({ b: 1 }).append('x').namespace, 'urn:a');
   const floating = el('b').with({ c: 1 }).append('x');

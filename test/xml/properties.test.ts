@@ -142,7 +142,10 @@ const document = fc
     stanzas: fc.array(fc.tuple(fc.constantFrom('', ' ', '\r\n'), element, options), { maxLength: 4 }),
     ended: fc.boolean(),
     disturbances: fc.array(fc.tuple(disturbance, fc.nat()), { maxLength: 2 }),
-    broken: fc.option(fc.tuple(fc.integer({ min: 0x80, max: 0xff }), fc.nat()), { nil: undefined, freq: 5 }),
+    broken: fc.oneof(
+      { weight: 5, arbitrary: fc.constant(undefined) },
+      { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 0x80, max: 0xff }), fc.nat()) },
+    ),
   })
   .map(({ declared, stanzas, ended, disturbances, broken }) => {
     let text = (declared ? "<?xml version='1.0'?>" : '') + HEADER;
