@@ -12,7 +12,7 @@
  * `session` stands before `link` on purpose: where both answer one event, the session's announcements come first, so that
  * `destroyed` precedes `stopped` and `failure`. (The wanted presence becomes a region of its own beside these.)
  */
-import { assign, emit, fromCallback, fromPromise, raise, sendTo, setup, stateIn } from 'xstate';
+import { assign, emit, fromCallback, fromPromise, or, raise, sendTo, setup, stateIn } from 'xstate';
 import { type BackoffEvent, type BackoffPolicy, backoffMachine, retryDelay } from './backoff.ts';
 import type { Endpoint } from './endpoint.ts';
 import { asFailure, type Failure } from './failure.ts';
@@ -124,6 +124,10 @@ export interface ClientContext {
   readonly retry: RetryPlan | null;
   /** Stanzas are waiting for an acknowledgement. */
   readonly owed: boolean;
+  /** Stanzas wait to be written. */
+  readonly stuck: boolean;
+  /** When a stop has to be done, in milliseconds since the epoch. */
+  readonly stopBy: number;
   /** What the shell last saw of the world outside. */
   readonly world: World;
   /** When an online client was last cut off, in milliseconds since the epoch. */
@@ -132,7 +136,8 @@ export interface ClientContext {
 
 export type ClientMachineEvent =
   | { readonly type: 'start' }
-  | { readonly type: 'stop' }
+  /** End the run within so many milliseconds, or within `shutdownTimeout`. */
+  | { readonly type: 'stop'; readonly within?: number }
   /** Verify the connection now. */
   | { readonly type: 'probe' }
   /** The machine woke up from sleep. */
@@ -143,6 +148,10 @@ export type ClientMachineEvent =
   | { readonly type: 'flow.waiting' }
   /** None is waiting any more. */
   | { readonly type: 'flow.drained' }
+  /** Stanzas wait to be written although the gate is open: the server does not read, or a filter takes its time. */
+  | { readonly type: 'flow.stuck' }
+  /** None waits any more. */
+  | { readonly type: 'flow.free' }
   /** Something was received while we were probing. */
   | { readonly type: 'flow.heard' }
   | { readonly type: 'session.bound'; readonly output: NegotiationOutput }
@@ -314,6 +323,13 @@ export const clientMachine = setup({
     tellStream: sendTo('stream', ({ event }) => event as never),
     tellNegotiation: sendTo('negotiation', ({ event }) => event as never),
     tellBackoff: sendTo('backoff', ({ event }) => event as never),
+    /** Ends the stream in what is left of the time to stop. */
+    leaveStream: sendTo('stream', ({ context: { stopBy, world } }) => ({
+      type: 'close' as const,
+      failure: null,
+      error: null,
+      within: Math.max(0, stopBy - world.now),
+    })),
     closeStream: sendTo('stream', (_, { failure, error }: { failure: Failure | null; error: StreamError | null }) => ({
       type: 'close' as const,
       failure,
@@ -362,9 +378,15 @@ export const clientMachine = setup({
       const delay = retryDelay(settings.backoff, failures, world.chance);
       return { retry: { attempt: failures, delay, at: world.now + delay } };
     }),
-    leaveSweep: assign({ sweep: SPENT, owed: false }),
+    leaveSweep: assign({ sweep: SPENT, owed: false, stuck: false }),
     noteOwed: assign({ owed: true }),
     noteSettled: assign({ owed: false }),
+    noteStuck: assign({ stuck: true }),
+    noteFree: assign({ stuck: false }),
+    noteDeadline: assign({
+      stopBy: ({ context: { world, settings }, event }) =>
+        world.now + ((event.type === 'stop' ? event.within : undefined) ?? settings.shutdownTimeout),
+    }),
     beginGap: assign({ offlineSince: ({ context }) => context.world.now }),
     forgetFailures: assign({ failures: 0 }),
     noteReached: assign((_, params: { resumed: boolean }) => ({ reached: true, failure: null, ...params })),
@@ -422,7 +444,8 @@ export const clientMachine = setup({
     anySource: ({ context }) => hasNextSource(context.sweep),
     bound: (_, params: { output: NegotiationOutput }) => params.output.type === 'bound',
     resumed: (_, params: { output: NegotiationOutput }) => params.output.type === 'resumed',
-    leaving: stateIn({ link: { connected: 'leaving' } }),
+    leaving: or([stateIn({ link: { connected: 'leaving' } }), stateIn({ link: { connected: { live: 'draining' } } })]),
+    stuck: ({ context }) => context.stuck,
     resumable: ({ context }, params: { failure: Failure }) => canResume(context.session, params.failure),
     beyondResumption: (_, params: { failure: Failure }) => isBeyondResumption(params.failure),
     mustResume: ({ context }) => !context.settings.allowImplicitReconnect,
@@ -451,6 +474,7 @@ export const clientMachine = setup({
       return world.silence < idle ? Math.ceil(idle - world.silence) : idle;
     },
     answer: ({ context }) => answerTime(context.settings),
+    stopTime: ({ context: { stopBy, world } }) => Math.max(0, stopBy - world.now),
     resumeWindow: ({ context }) => Math.min((context.session?.ticket?.max ?? Infinity) * 1000, LONGEST_DELAY),
   },
 }).createMachine({
@@ -471,6 +495,8 @@ export const clientMachine = setup({
     failure: null,
     retry: null,
     owed: false,
+    stuck: false,
+    stopBy: 0,
     world: NOWHERE,
     offlineSince: null,
   }),
@@ -690,10 +716,7 @@ export const clientMachine = setup({
             },
           ],
           on: {
-            stop: {
-              target: '.leaving',
-              actions: { type: 'closeStream', params: { failure: null, error: null } },
-            },
+            stop: { target: '.leaving', actions: ['observe', 'noteDeadline', 'leaveStream'] },
             'stream.error': { target: '.closing', actions: ['noteRedirect', 'tellStream'] },
             'stream.violation': { target: '.closing', actions: 'tellStream' },
             'stream.footer': { target: '.closing', actions: 'tellStream' },
@@ -777,6 +800,9 @@ export const clientMachine = setup({
               on: {
                 'flow.waiting': { actions: 'noteOwed' },
                 'flow.drained': { actions: 'noteSettled' },
+                'flow.stuck': { actions: 'noteStuck' },
+                'flow.free': { actions: 'noteFree' },
+                stop: { guard: 'stuck', target: '.draining', actions: ['observe', 'noteDeadline'] },
               },
               states: {
                 preparing: {
@@ -857,6 +883,22 @@ export const clientMachine = setup({
                     silent: {
                       description: 'The server is taken for dead.',
                     },
+                  },
+                },
+                draining: {
+                  description: 'What was given to us before the stop goes out first.',
+                  tags: 'disconnecting',
+                  on: {
+                    'flow.free': {
+                      target: '#client.link.connected.leaving',
+                      actions: ['observe', 'leaveStream'],
+                    },
+                    'stream.*': { target: '#client.link.connected.leaving', actions: 'tellStream' },
+                    'transport.*': { target: '#client.link.connected.leaving', actions: 'tellStream' },
+                    stop: {},
+                  },
+                  after: {
+                    stopTime: { target: '#client.link.connected.leaving', actions: ['observe', 'leaveStream'] },
                   },
                 },
               },

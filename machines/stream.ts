@@ -31,7 +31,13 @@ export type StreamMachineEvent =
   /** Start the stream anew on the same connection. RFC 6120 §4.3.3 */
   | { readonly type: 'reset' }
   /** End the stream in good order, telling the peer `error` if there is one. */
-  | { readonly type: 'close'; readonly failure: Failure | null; readonly error: StreamError | null }
+  | {
+      readonly type: 'close';
+      readonly failure: Failure | null;
+      readonly error: StreamError | null;
+      /** Milliseconds in place of `shutdown`. */
+      readonly within?: number;
+    }
   /** End it at once. */
   | { readonly type: 'abort'; readonly failure: Failure | null };
 
@@ -55,6 +61,10 @@ export const streamMachine = setup({
     closeTransport: () => {},
     /** The cause that came with the event. */
     blame: assign(({ event }) => ('failure' in event ? { cause: event.failure } : {})),
+    /** Whoever closes may be in more of a hurry than usual. */
+    hurry: assign(({ event }) =>
+      event.type === 'close' && event.within !== undefined ? { shutdown: event.within } : {},
+    ),
     blameHeader: assign(({ event }) => ({
       cause: {
         kind: 'protocol',
@@ -120,7 +130,7 @@ export const streamMachine = setup({
               { type: 'write', params: ({ event }) => ({ kind: 'error', error: event.error as StreamError }) },
             ],
           },
-          { target: 'CLOSING', actions: 'blame' },
+          { target: 'CLOSING', actions: ['blame', 'hurry'] },
         ],
       },
       states: {

@@ -146,12 +146,15 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Ends the session and the connection, and resolves when nothing is left of them, within `shutdownTimeout`. Legal in
-   * every state and from every handler; never rejects.
+   * Writes what can still be written, ends the session and the connection, and resolves when nothing is left of them. Legal
+   * in every state and from every handler; never rejects.
+   *
+   * @param options.timeout milliseconds for all of it but the closing of the socket, which has another second; default
+   *   `shutdownTimeout`.
    */
-  async stop(): Promise<void> {
+  async stop({ timeout }: { readonly timeout?: number } = {}): Promise<void> {
     if (!this.running) return;
-    this.#shell.tell({ type: 'stop' });
+    this.#shell.tell({ type: 'stop', ...(timeout !== undefined && { within: timeout }) });
     await this.#until((snapshot) => snapshot.phase === 'offline' || snapshot.phase === 'failed', {});
   }
 

@@ -26,11 +26,20 @@ export class Outbox {
   /** What a filter is at work on. */
   #filtering: Outgoing | null = null;
   #pumping = false;
+  #stuck = false;
+  readonly #onStuck: (stuck: boolean) => void;
 
-  constructor(filters: Filters, limit: number, report: (error: unknown) => void) {
+  /** @param onStuck hears when stanzas wait although the gate is open, and when none does any more. */
+  constructor(
+    filters: Filters,
+    limit: number,
+    report: (error: unknown) => void,
+    onStuck: (stuck: boolean) => void = () => {},
+  ) {
     this.#filters = filters;
     this.#limit = limit;
     this.#report = report;
+    this.#onStuck = onStuck;
   }
 
   /** Stanzas waiting. */
@@ -58,6 +67,7 @@ export class Outbox {
   /** The gate is shut. */
   shut(): void {
     this.#wire = null;
+    this.#stuck = false;
   }
 
   /** Ends the wait of everything queued. */
@@ -86,6 +96,13 @@ export class Outbox {
       }
     }
     this.#pumping = false;
+    this.#tellStuck(this.#wire !== null && this.#queue.length > 0);
+  }
+
+  #tellStuck(stuck: boolean): void {
+    if (stuck === this.#stuck) return;
+    this.#stuck = stuck;
+    this.#onStuck(stuck);
   }
 
   #filter(token: Outgoing): void {

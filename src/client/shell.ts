@@ -122,7 +122,7 @@ export class Shell implements Effects, LinkHost {
     const token = this.#token(stanza);
     const fault = faultOf(stanza);
     if (fault !== null) token.become('failed', new TypeError(fault));
-    else if (!this.running) token.become('failed', new StateError('the client is not running'));
+    else if (!this.accepting) token.become('failed', new StateError(NOT_RUNNING));
     else through.push(token);
     return token;
   }
@@ -134,7 +134,7 @@ export class Shell implements Effects, LinkHost {
     const reply = this.requests.wait(token, iq.attr('to'), () => this.#jid, options);
     if (iq.name !== 'iq' || (type !== 'get' && type !== 'set')) {
       token.become('failed', new TypeError('a request is an iq of type get or set'));
-    } else if (!this.running) token.become('failed', new StateError('the client is not running'));
+    } else if (!this.accepting) token.become('failed', new StateError(NOT_RUNNING));
     else if (token.state === 'queued') through.push(token);
     return reply;
   }
@@ -156,7 +156,9 @@ export class Shell implements Effects, LinkHost {
   }
 
   #newOutbox(): Outbox {
-    return new Outbox(this.outboundFilters, this.options.queueLimit, this.#reportListener);
+    return new Outbox(this.outboundFilters, this.options.queueLimit, this.#reportListener, (stuck) =>
+      this.tell({ type: stuck ? 'flow.stuck' : 'flow.free' }),
+    );
   }
 
   /** Answers a request; what cannot be written as XML is answered with an error. */
@@ -360,6 +362,11 @@ export class Shell implements Effects, LinkHost {
     return !snapshot.hasTag('offline') && !snapshot.hasTag('failed');
   }
 
+  /** Between a start and the stop or failure that ends its run. */
+  get accepting(): boolean {
+    return this.running && !this.actor.getSnapshot().hasTag('disconnecting');
+  }
+
   /** The bound JID, or the last one. */
   get jid(): JID | null {
     const { jid } = this.actor.getSnapshot().context;
@@ -381,6 +388,8 @@ async function applicationEndpoints(
     throw { kind: 'dns', stage: 'resolve', condition: 'endpoints', retry, cause: causeOf(error) } satisfies Failure;
   }
 }
+
+const NOT_RUNNING = 'the client is not running';
 
 const UNSERIALIZABLE = new StanzaError('undefined-condition', { text: 'the answer could not be written' });
 

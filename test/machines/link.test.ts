@@ -286,6 +286,27 @@ liveness('white space is kept up while stanzas may flow', () => {
   assert.not(client.lose().children.includes('keepalive'));
 });
 
+liveness('E-32: a stop lets out first what is stuck, within one budget', () => {
+  const stuck = () => new ClientRig().online().send({ type: 'flow.stuck' });
+  assert.is(stuck().stop().link, 'connected.live.draining');
+  assert.is(stuck().stop().phase, 'disconnecting');
+  assert.is(stuck().stop().stop().link, 'connected.live.draining');
+  assert.is(stuck().send({ type: 'flow.free' }).stop().link, 'connected.leaving');
+  const half = SETTINGS.shutdownTimeout / 2;
+  const freed = stuck().stop().pass(half).send({ type: 'flow.free' });
+  assert.is(freed.link, 'connected.leaving');
+  assert.is(freed.pass(half - 1).link, 'connected.leaving');
+  assert.is(freed.pass(1).link, 'down');
+  assert.is(stuck().stop().pass(SETTINGS.shutdownTimeout).pass(1).link, 'down');
+  assert.is(stuck().stop().send(FOOTER).link, 'connected.leaving');
+  const lost = stuck().stop().lose();
+  assert.is(lost.link, 'down');
+  assert.equal(lost.events().slice(-2), ['destroyed', 'stopped']);
+  const hurried = new ClientRig().online().send({ type: 'stop', within: 10 });
+  assert.is(hurried.pass(9).link, 'connected.leaving');
+  assert.is(hurried.pass(1).link, 'down');
+});
+
 liveness('a child that breaks is a failure like any other, and does not take the run with it', () => {
   const broken = new ClientRig().online();
   broken.error(new Error('a defect'), 'stream');
