@@ -301,7 +301,7 @@ liveness('E-32: a stop lets out first what is stuck, within one budget', () => {
   assert.is(stuck().stop().send(FOOTER).link, 'connected.leaving');
   const lost = stuck().stop().lose();
   assert.is(lost.link, 'down');
-  assert.equal(lost.events().slice(-2), ['destroyed', 'stopped']);
+  assert.equal(lost.events().slice(-2), ['destroyed -', 'stopped']);
   const hurried = new ClientRig().online().send({ type: 'stop', within: 10 });
   assert.is(hurried.pass(9).link, 'connected.leaving');
   assert.is(hurried.pass(1).link, 'down');
