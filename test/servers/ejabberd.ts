@@ -44,18 +44,22 @@ export async function startEjabberd(
     ca,
     folder,
     // Without a node name there is no distribution: no epmd, no cookie and no port for it. The schedulers need not spin.
-    command: [
-      'erl',
-      '+sbwt',
-      'none',
-      '-noinput',
-      '-pa',
-      ...code.paths,
-      '-mnesia',
-      'dir',
-      `"${data}"`,
-      '-s',
-      'ejabberd',
+    programs: [
+      {
+        command: [
+          'erl',
+          '+sbwt',
+          'none',
+          '-noinput',
+          '-pa',
+          ...code.paths,
+          '-mnesia',
+          'dir',
+          `"${data}"`,
+          '-s',
+          'ejabberd',
+        ],
+      },
     ],
     env: {
       EJABBERD_CONFIG_PATH: config,

@@ -188,7 +188,7 @@ test('start again with the same ports and accounts after a kill and after a stop
   each(async (server) => {
     const [first] = await login(server);
     await server.kill();
-    assert.is(server.pid, undefined);
+    assert.equal(server.pids, []);
     assert.is(await first.closed(), '');
     await server.start();
     const [second] = await login(server);
@@ -202,7 +202,7 @@ test('start again with the same ports and accounts after a kill and after a stop
 
 test('leave no process behind', () =>
   each(async (server) => {
-    const pids = family(server.pid as number);
+    const pids = server.pids.flatMap(family);
     await server.dispose();
     await gone(pids);
   }));
@@ -233,7 +233,7 @@ test('end with the process that started them, even when it is killed', async () 
     import { scratchFolder } from ${local('./scratch.js')};
     import { startEjabberd, startProsody } from ${local('./servers.js')};
     const servers = await Promise.all([startProsody({ version: '13' }), startEjabberd({ version: '24.12' })]);
-    console.log(JSON.stringify({ pids: servers.map((server) => server.pid), folder: scratchFolder('last') }));
+    console.log(JSON.stringify({ pids: servers.flatMap((server) => server.pids), folder: scratchFolder('last') }));
   `;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -58,7 +58,7 @@ export async function startProsody(options: ServerOptions & { readonly version: 
     ports,
     ca,
     folder,
-    command: ['lua5.4', program, '-F', '--config', config],
+    programs: [{ command: ['lua5.4', program, '-F', '--config', config] }],
     env: {},
     register: (user, host, password) => shell(`user:create(${lua(`${user}@${host}`)}, ${lua(password)})`),
     kick: (user, host, resource) => shell(`c2s:close(${lua(`${user}@${host}/${resource}`)})`),

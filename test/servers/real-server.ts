@@ -1,4 +1,4 @@
-/** A real server as a process of ours: start, stop, pause, resume and kill it, with the same ports and data all along. */
+/** A real server as processes of ours: start, stop, pause, resume and kill it, with the same ports and data all along. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
@@ -37,6 +37,13 @@ export interface Ports {
   readonly clear: number;
 }
 
+/** What runs as one process. */
+export interface Program {
+  readonly command: readonly [program: string, ...args: string[]];
+  /** Where the programs after this one connect to: they are started once it listens there. */
+  readonly port?: number;
+}
+
 /** What makes one server different from another. */
 export interface Recipe {
   readonly name: 'Prosody' | 'ejabberd';
@@ -48,12 +55,21 @@ export interface Recipe {
   readonly ca: string;
   /** A folder of its own that holds configuration, data and log. */
   readonly folder: string;
-  readonly command: readonly [program: string, ...args: string[]];
+  /** In the order in which they start. */
+  readonly programs: readonly Program[];
   readonly env: Readonly<Record<string, string>>;
   /** Makes an account on a running server. */
   register(user: string, host: string, password: string): Promise<void>;
   /** Ends the session of a full JID on a running server. */
   kick(user: string, host: string, resource: string): Promise<void>;
+}
+
+/** Whether somebody takes connections on a port of 127.0.0.1. */
+function listens(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  return new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+  }).finally(() => socket.destroy());
 }
 
 /** Whether every thread of a process stands still; the signal alone does not mean that yet. */
@@ -67,7 +83,7 @@ function stopped(pid: number): boolean {
   }
 }
 
-/** A Prosody or an ejabberd of our own; made by `startProsody` and `startEjabberd`. */
+/** A server of our own; made by `startProsody` and `startEjabberd`. */
 export class RealServer {
   readonly name: Recipe['name'];
   readonly version: string;
@@ -76,7 +92,7 @@ export class RealServer {
   readonly ports: Ports;
   readonly ca: string;
   readonly #recipe: Recipe;
-  #child: ChildProcess | undefined;
+  #children: readonly ChildProcess[] = [];
 
   /** Use `startProsody` or `startEjabberd`. */
   constructor(recipe: Recipe) {
@@ -89,9 +105,9 @@ export class RealServer {
     this.#recipe = recipe;
   }
 
-  /** The id of the process while there is one. */
-  get pid(): number | undefined {
-    return this.#child?.pid;
+  /** The ids of its processes while they run. */
+  get pids(): number[] {
+    return this.#children.map((child) => child.pid as number);
   }
 
   /**
@@ -100,57 +116,40 @@ export class RealServer {
    * @throws Error with the end of its log when it does not.
    */
   async start(): Promise<void> {
-    if (this.#child !== undefined) throw new Error(`${this} is running already`);
-    const { command, env, folder } = this.#recipe;
-    const output = openSync(this.#logFile, 'a');
-    // The kernel kills the server when this process dies, even of a SIGKILL.
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], {
-      cwd: folder,
-      env: { ...process.env, HOME: folder, ...env },
-      stdio: ['ignore', output, output],
-    });
-    closeSync(output);
-    await once(child, 'spawn');
-    const forget = killAtExit(child.pid as number);
-    child.once('exit', () => {
-      forget();
-      this.#child = undefined;
-    });
-    this.#child = child;
+    if (this.#children.length > 0) throw new Error(`${this} is running already`);
     const deadline = Date.now() + PATIENCE;
-    while (!(await this.#answers())) {
-      const dead = this.#child === undefined;
-      if (dead || Date.now() > deadline) {
-        await this.kill();
-        throw new Error(`${this} ${dead ? 'ended' : 'does not answer'}:\n${this.log().slice(-2000)}`);
-      }
-      await delay(20);
+    let running = 0;
+    for (const { command, port } of this.#recipe.programs) {
+      await this.#spawn(command);
+      running += 1;
+      if (port !== undefined) await this.#until(() => listens(port), running, deadline);
     }
+    await this.#until(() => this.#answers(), running, deadline);
   }
 
   /**
    * Stops it cleanly, within a second or so. Most of the time its clients hear `<system-shutdown/>` before the connection
-   * closes, ejabberd's sometimes without the footer; sometimes they hear nothing. Resolves when the process has ended.
+   * closes, ejabberd's sometimes without the footer; sometimes they hear nothing. Resolves when its processes have ended.
    */
   async stop(): Promise<void> {
     this.resume();
     await this.#end('SIGTERM');
   }
 
-  /** Kills it on the spot. Resolves when the process has ended. */
+  /** Kills it on the spot. Resolves when its processes have ended. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
   }
 
   /** Freezes it: connections stay open, new ones are taken by the kernel, and nobody says a word. Resolves when it stands. */
   async pause(): Promise<void> {
-    this.#child?.kill('SIGSTOP');
-    while (this.pid !== undefined && !stopped(this.pid)) await delay(1);
+    for (const child of this.#children) child.kill('SIGSTOP');
+    while (!this.pids.every(stopped)) await delay(1);
   }
 
   /** Thaws it. */
   resume(): void {
-    this.#child?.kill('SIGCONT');
+    for (const child of this.#children) child.kill('SIGCONT');
   }
 
   /** Kills it and deletes its data; it cannot be started again. */
@@ -190,21 +189,57 @@ export class RealServer {
     return join(this.#recipe.folder, 'output.log');
   }
 
-  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    const child = this.#child;
-    if (child === undefined) return;
-    const ended = once(child, 'exit', { signal: AbortSignal.timeout(PATIENCE) });
-    child.kill(signal);
-    await ended;
+  async #spawn(command: Program['command']): Promise<void> {
+    const { env, folder } = this.#recipe;
+    const output = openSync(this.#logFile, 'a');
+    // The kernel kills the server when this process dies, even of a SIGKILL.
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], {
+      cwd: folder,
+      env: { ...process.env, HOME: folder, ...env },
+      stdio: ['ignore', output, output],
+    });
+    closeSync(output);
+    await once(child, 'spawn');
+    const forget = killAtExit(child.pid as number);
+    child.once('exit', () => {
+      forget();
+      this.#children = this.#children.filter((other) => other !== child);
+    });
+    this.#children = [...this.#children, child];
   }
 
-  /** Whether a stream can be opened: a listening port alone does not mean that the hosts are there. */
+  /** Waits until `ready`; kills everything when fewer programs than `running` are left before, or at the deadline. */
+  async #until(ready: () => Promise<boolean>, running: number, deadline: number): Promise<void> {
+    while (!(await ready())) {
+      const dead = this.#children.length < running;
+      if (dead || Date.now() > deadline) {
+        await this.kill();
+        throw new Error(`${this} ${dead ? 'ended' : 'does not answer'}:\n${this.log().slice(-2000)}`);
+      }
+      await delay(20);
+    }
+  }
+
+  /** The last to start is the first to end: it has things to tell the others. */
+  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    for (let child = this.#children.at(-1); child !== undefined; child = this.#children.at(-1)) {
+      const ended = once(child, 'exit', { signal: AbortSignal.timeout(PATIENCE) });
+      child.kill(signal);
+      await ended;
+    }
+  }
+
+  /** Whether a stream gets features: a listening port alone does not mean that the hosts are there. */
   #answers(): Promise<boolean> {
     const namespaces = "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'";
     const socket = connect(this.ports.starttls, '127.0.0.1');
     socket.write(`<stream:stream ${namespaces} version='1.0' to='${this.domain}'>`);
+    let answer = '';
     return new Promise<boolean>((resolve) => {
-      socket.once('data', () => resolve(true));
+      socket.setEncoding('utf8').on('data', (chunk: string) => {
+        answer += chunk;
+        if (answer.includes('</stream:features>')) resolve(true);
+      });
       socket.once('close', () => resolve(false)).once('error', () => resolve(false));
       socket.setTimeout(1000, () => resolve(false));
     }).finally(() => socket.destroy());
