@@ -231,8 +231,9 @@ test('end with the process that started them, even when it is killed', async () 
   const local = (file: string) => JSON.stringify(new URL(file, import.meta.url));
   const program = `
     import { scratchFolder } from ${local('./scratch.js')};
-    import { startEjabberd, startProsody } from ${local('./servers.js')};
-    const servers = await Promise.all([startProsody({ version: '13' }), startEjabberd({ version: '24.12' })]);
+    import { startEjabberd, startJabberd2, startProsody } from ${local('./servers.js')};
+    const starting = [startProsody({ version: '13' }), startEjabberd({ version: '24.12' }), startJabberd2()];
+    const servers = await Promise.all(starting);
     console.log(JSON.stringify({ pids: servers.flatMap((server) => server.pids), folder: scratchFolder('last') }));
   `;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {

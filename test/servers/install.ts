@@ -1,7 +1,7 @@
 /**
- * Puts the real servers on a bare Debian 12: Prosody 0.12 and ejabberd 23.01 as packages of the system, their newer versions
- * from the backports unpacked beside them, in a folder that later runs use again. Nothing is started or enabled for the
- * next boot, and processes that install at the same time wait for each other.
+ * Puts the real servers on a bare Debian 12: Prosody 0.12, ejabberd 23.01 and jabberd2 as packages of the system, newer
+ * versions from the backports unpacked beside them, in a folder that later runs use again. Nothing is started or enabled
+ * for the next boot, and processes that install at the same time wait for each other.
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,16 @@ import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 
-const PACKAGES = ['prosody', 'prosody-modules', 'lua-event', 'lua-unbound', 'lua-dbi-sqlite3', 'ejabberd', 'openssl'];
+const PACKAGES = [
+  'prosody',
+  'prosody-modules',
+  'lua-event',
+  'lua-unbound',
+  'lua-dbi-sqlite3',
+  'ejabberd',
+  'jabberd2',
+  'openssl',
+];
 const BACKPORTS = ['prosody', 'prosody-modules', 'ejabberd'];
 const RELEASE = 'bookworm';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';

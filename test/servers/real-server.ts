@@ -46,7 +46,7 @@ export interface Program {
 
 /** What makes one server different from another. */
 export interface Recipe {
-  readonly name: 'Prosody' | 'ejabberd';
+  readonly name: 'Prosody' | 'ejabberd' | 'jabberd2';
   /** What the program calls itself. */
   readonly version: string;
   readonly hosts: Hosts;
@@ -83,7 +83,7 @@ function stopped(pid: number): boolean {
   }
 }
 
-/** A server of our own; made by `startProsody` and `startEjabberd`. */
+/** A server of our own; made by `startProsody`, `startEjabberd` and `startJabberd2`. */
 export class RealServer {
   readonly name: Recipe['name'];
   readonly version: string;
@@ -94,7 +94,7 @@ export class RealServer {
   readonly #recipe: Recipe;
   #children: readonly ChildProcess[] = [];
 
-  /** Use `startProsody` or `startEjabberd`. */
+  /** Use `startProsody`, `startEjabberd` or `startJabberd2`. */
   constructor(recipe: Recipe) {
     this.name = recipe.name;
     this.version = recipe.version;
@@ -129,7 +129,8 @@ export class RealServer {
 
   /**
    * Stops it cleanly, within a second or so. Most of the time its clients hear `<system-shutdown/>` before the connection
-   * closes, ejabberd's sometimes without the footer; sometimes they hear nothing. Resolves when its processes have ended.
+   * closes, ejabberd's sometimes without the footer, jabberd2's the footer alone; sometimes they hear nothing. Resolves
+   * when its processes have ended.
    */
   async stop(): Promise<void> {
     this.resume();
@@ -169,7 +170,10 @@ export class RealServer {
     return `${user}@${host}`;
   }
 
-  /** Ends the session of a full JID: ejabberd with the stream error `<conflict/>`, Prosody with nothing but the footer. */
+  /**
+   * Ends the session of a full JID: ejabberd with the stream error `<conflict/>`, Prosody with nothing but the footer;
+   * jabberd2 has no way to.
+   */
   async kick(jid: string): Promise<void> {
     const [, user, host, resource] = /^([^@]+)@([^/]+)\/(.+)$/.exec(jid) ?? [];
     if (user === undefined || host === undefined || resource === undefined) throw new Error(`${jid} is no full JID`);

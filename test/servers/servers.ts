@@ -16,6 +16,7 @@ import { install } from './install.ts';
 
 export { type CertificateKind, clientCertificate, type KeyPair } from './certificates.ts';
 export { type EjabberdVersion, startEjabberd } from './ejabberd.ts';
+export { startJabberd2 } from './jabberd2.ts';
 export type { ServerOptions } from './options.ts';
 export { type ProsodyVersion, startProsody } from './prosody.ts';
 export type { Hosts, Ports, RealServer } from './real-server.ts';
