@@ -6,6 +6,9 @@ export interface Clock {
   now(): number;
 }
 
+/** Milliseconds; setTimeout takes no more, and fires at once when it is given more. */
+export const LONGEST_DELAY = 2 ** 31 - 1;
+
 /** The machine's own, counting from the epoch, and steady when somebody sets the date. */
 export const systemClock: Clock = {
   setTimeout: (callback, delay) => setTimeout(callback, delay),

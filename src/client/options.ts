@@ -7,7 +7,7 @@ import type { ResolveSrv } from '../transport/resolver.ts';
 import type { Connect, DialOptions } from '../transport/tcp.ts';
 import type { TlsOptions } from '../transport/tls.ts';
 import { CONNECT_LIMITS, ONLINE_LIMITS, type ParserLimits } from '../xml/parser.ts';
-import { type Clock, systemClock } from './clock.ts';
+import { type Clock, LONGEST_DELAY, systemClock } from './clock.ts';
 import type { CredentialSource } from './exchange.ts';
 import type { Logger } from './log.ts';
 
@@ -148,26 +148,27 @@ const ASKS = 3;
 export function resolveOptions(given: ClientOptions): ResolvedOptions {
   const jid = readJid(given.jid);
   const { password, credentials, liveness, streamManagement, backoff, iterations, limits } = given;
-  const time = (path: string, value: number | undefined, fallback: number) => number(path, value, fallback, 0);
   if (given.cert !== undefined && given.key === undefined) throw new OptionError('key', 'is missing, cert needs it');
   if (given.whitespaceKeepalive !== undefined && given.whitespaceKeepalive !== false) {
-    number('whitespaceKeepalive', given.whitespaceKeepalive, 0, 1);
+    time('whitespaceKeepalive', given.whitespaceKeepalive, 0, 1);
   }
+  oneOf('queue.whenFull', given.queue?.whenFull, ['reject'], 'reject');
+  const fewest = whole('iterations.min', iterations?.min, 4096, 1);
   const settings: ClientSettings = {
     domain: jid.domain,
     resource: jid.resource ?? null,
     tls: oneOf('tls', given.tls, ['required', 'optional', 'off'], 'required'),
-    mechanisms: given.mechanisms ?? defaultMechanisms(given, jid),
+    mechanisms: readMechanisms(given.mechanisms) ?? defaultMechanisms(given, jid),
     bareLogin: given.plainOnLoopback ?? false,
     asks: credentials === undefined ? 1 : ASKS,
-    negotiationTimeout: number('negotiationTimeout', given.negotiationTimeout, 60_000, 1),
-    shutdownTimeout: time('shutdownTimeout', given.shutdownTimeout, 5_000),
+    negotiationTimeout: time('negotiationTimeout', given.negotiationTimeout, 60_000, 1),
+    shutdownTimeout: time('shutdownTimeout', given.shutdownTimeout, 5_000, 0),
     backoff: {
-      start: number('backoff.start', backoff?.start, 1_000, 1),
+      start: time('backoff.start', backoff?.start, 1_000, 1),
       factor: number('backoff.factor', backoff?.factor, 1.2, 1),
-      cap: number('backoff.cap', backoff?.cap, 60_000, 1),
+      cap: time('backoff.cap', backoff?.cap, 60_000, 1),
     },
-    settle: time('settle', given.settle, 10_000),
+    settle: time('settle', given.settle, 10_000, 0),
     maxInitialAttempts:
       given.maxInitialAttempts === null ? null : whole('maxInitialAttempts', given.maxInitialAttempts, 4, 1),
     allowImplicitReconnect: given.allowImplicitReconnect ?? true,
@@ -175,8 +176,8 @@ export function resolveOptions(given: ClientOptions): ResolvedOptions {
       liveness === false
         ? null
         : {
-            idle: number('liveness.idle', liveness?.idle, 60_000, 1),
-            answer: number('liveness.answer', liveness?.answer, 60_000, 1),
+            idle: time('liveness.idle', liveness?.idle, 60_000, 1),
+            answer: time('liveness.answer', liveness?.answer, 60_000, 1),
           },
     sm: streamManagement === false ? null : readStreamManagement(streamManagement),
   };
@@ -192,13 +193,10 @@ export function resolveOptions(given: ClientOptions): ResolvedOptions {
         'resend',
     queueLimit: whole('queue.limit', given.queue?.limit, 10_000, 0),
     limits: {
-      connecting: { ...CONNECT_LIMITS, ...limits?.connecting },
-      online: { ...ONLINE_LIMITS, ...limits?.online },
+      connecting: readLimits('limits.connecting', limits?.connecting, CONNECT_LIMITS),
+      online: readLimits('limits.online', limits?.online, ONLINE_LIMITS),
     },
-    iterations: {
-      min: whole('iterations.min', iterations?.min, 4096, 1),
-      max: whole('iterations.max', iterations?.max, 1_000_000, 1),
-    },
+    iterations: { min: fewest, max: whole('iterations.max', iterations?.max, Math.max(fewest, 1_000_000), fewest) },
     clock: given.clock ?? systemClock,
     random: given.random ?? Math.random,
     given,
@@ -232,8 +230,26 @@ function readStreamManagement(options: StreamManagementOptions = {}): ClientSett
   return { resume: (options.resume ?? true) && max !== 0, max: max === 0 ? null : max };
 }
 
+function readMechanisms(mechanisms: readonly string[] | undefined): readonly string[] | undefined {
+  if (mechanisms === undefined) return undefined;
+  if (!Array.isArray(mechanisms) || mechanisms.length === 0)
+    throw new OptionError('mechanisms', 'has to be a list of SASL mechanisms');
+  return mechanisms;
+}
+
+function readLimits(path: string, given: Partial<ParserLimits> | undefined, usual: ParserLimits): ParserLimits {
+  const read = (name: keyof ParserLimits) => whole(`${path}.${name}`, given?.[name], usual[name], 1);
+  return {
+    stanzaBytes: read('stanzaBytes'),
+    depth: read('depth'),
+    attributes: read('attributes'),
+    attributeLength: read('attributeLength'),
+  };
+}
+
 function readEndpoints(endpoints: ClientOptions['endpoints'] = []): EndpointSource {
   if (typeof endpoints === 'function') return endpoints;
+  if (!Array.isArray(endpoints)) throw new OptionError('endpoints', 'has to be a list or a function');
   for (const [index, endpoint] of endpoints.entries()) readEndpoint(endpoint, `endpoints[${index}]`);
   return () => endpoints;
 }
@@ -264,9 +280,14 @@ function pickTls(options: ClientOptions): TlsOptions {
   return Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
 }
 
+/** Milliseconds. */
+function time(path: string, value: number | undefined, fallback: number, min: number): number {
+  return number(path, value, fallback, min, LONGEST_DELAY);
+}
+
 function number(path: string, value: number | undefined, fallback: number, min: number, max = Infinity): number {
   if (value === undefined) return fallback;
-  if (typeof value !== 'number' || Number.isNaN(value)) throw new OptionError(path, 'has to be a number');
+  if (!Number.isFinite(value)) throw new OptionError(path, 'has to be a number');
   if (value < min || value > max)
     throw new OptionError(path, `has to be at least ${min}${max < Infinity ? ` and at most ${max}` : ''}`);
   return value;

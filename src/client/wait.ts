@@ -1,8 +1,5 @@
-import type { Clock } from './clock.ts';
+import { type Clock, LONGEST_DELAY } from './clock.ts';
 import { TimeoutError } from './error.ts';
-
-/** setTimeout takes no more. */
-const LONGEST = 2 ** 31 - 1;
 
 /** Bounds on a wait. */
 export interface WaitOptions {
@@ -52,7 +49,7 @@ export function wait<T>(
       return;
     }
     signal?.addEventListener('abort', aborted, { once: true });
-    if (timeout !== undefined && timeout <= LONGEST) {
+    if (timeout !== undefined && timeout <= LONGEST_DELAY) {
       timer = clock.setTimeout(() => fail(new TimeoutError(`${what}: nothing within ${timeout} ms`)), timeout);
     }
   });
