@@ -23,10 +23,11 @@ export class ConnectionError extends Error {
 }
 
 /** A failure in words for a person, in one line. */
-export function describeFailure({ kind, stage, condition, text, cause }: Failure): string {
+export function describeFailure({ kind, stage, condition, text, cause, endpoint }: Failure): string {
   const details = [condition, text, cause?.message].filter((detail) => detail !== undefined && detail !== '');
-  const where = `${kind} failure (${stage})`;
-  return details.length === 0 ? where : `${where}: ${[...new Set(details)].join(', ')}`;
+  const place = endpoint === undefined ? '' : `, ${endpoint.host}:${endpoint.port}`;
+  const where = `${kind} failure (${stage}${place})`;
+  return details.length === 0 ? where : `${where}: ${[...new Set(details)].join(', ').replace(/\s+/g, ' ')}`;
 }
 
 /** Something was asked of the client that its state does not allow. */
