@@ -266,8 +266,11 @@ const answerTime = ({ liveness, negotiationTimeout }: ClientSettings): number =>
 /** setTimeout takes no more. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
-/** The failure of a stream that ended; whoever asked for its end without a cause is not asking here. */
-const causeOf = (output: StreamOutput): Failure => output.cause ?? DEFECT;
+/** The failure of a stream that ended, and where; whoever asked for its end without a cause is not asking here. */
+const causeOf = ({ endpoint }: ClientContext, { cause }: StreamOutput): Failure => ({
+  ...(cause ?? DEFECT),
+  ...(endpoint !== null && { endpoint }),
+});
 
 /** A session survives a lost connection, unless the peers no longer agree what was said in it, or it is another's now. */
 const canResume = (session: Session | null, failure: Failure): boolean =>
@@ -708,8 +711,14 @@ export const clientMachine = setup({
                 {
                   target: 'judging',
                   actions: [
-                    { type: 'noteFailure', params: ({ event }) => ({ failure: causeOf(event.output) }) },
-                    { type: 'signalCut', params: ({ event }) => ({ failure: causeOf(event.output) }) },
+                    {
+                      type: 'noteFailure',
+                      params: ({ context, event }) => ({ failure: causeOf(context, event.output) }),
+                    },
+                    {
+                      type: 'signalCut',
+                      params: ({ context, event }) => ({ failure: causeOf(context, event.output) }),
+                    },
                   ],
                 },
               ],

@@ -3,6 +3,8 @@
  * to search a message text to decide what to do next.
  */
 
+import type { Endpoint } from './endpoint.ts';
+
 /** Where in the life of a connection it happened. */
 export type Stage =
   | 'resolve'
@@ -41,6 +43,8 @@ interface Base<Kind extends string> {
   readonly text?: string;
   readonly retry: Retry;
   readonly cause?: Cause;
+  /** Where we were connected or connecting to. */
+  readonly endpoint?: Endpoint;
   /** For a sweep over several endpoints: what each of them failed with, in the order tried. */
   readonly attempts?: readonly Failure[];
 }

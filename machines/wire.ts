@@ -30,6 +30,18 @@ export interface Security {
   readonly alpn: string | null;
   /** The channel-binding types this connection can provide, strongest first. RFC 9266, RFC 5929 */
   readonly bindings: readonly string[];
+  /** The server's certificate; null when it is not known. */
+  readonly certificate: Certificate | null;
+}
+
+/** Whom a connection was secured with. */
+export interface Certificate {
+  readonly subject: string;
+  readonly issuer: string;
+  /** The end of its validity, ISO 8601. */
+  readonly validTo: string;
+  /** SHA-256 of the certificate, as colon-separated hexadecimal bytes. */
+  readonly fingerprint256: string;
 }
 
 /** What the server granted when it enabled stream management. XEP-0198 §3 */

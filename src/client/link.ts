@@ -138,8 +138,8 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   #security(): Security | null {
     const socket = this.#connection?.tls ?? null;
     if (socket === null) return null;
-    const { protocol, cipher, alpn } = securityOf(socket);
-    return { protocol, cipher, alpn: alpn ?? null, bindings: channelBindings(socket) };
+    const { protocol, cipher, alpn, peer } = securityOf(socket);
+    return { protocol, cipher, alpn: alpn ?? null, bindings: channelBindings(socket), certificate: peer };
   }
 
   /** Nothing is heard of this link any more. */

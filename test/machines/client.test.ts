@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import type { Failure } from '../../machines/failure.ts';
 import { CLOSING_TIME, ClientRig, JID, SETTINGS } from './client-rig.ts';
 import { chart } from './rig.ts';
-import { ENDED, FOOTER, failure, features, reset, ticket } from './samples.ts';
+import { at, ENDED, FOOTER, failure, features, reset, ticket } from './samples.ts';
 
 const conflict = failure('conflict', 'user', { condition: 'conflict' });
 const shutdown = failure('stream', 'backoff', { condition: 'system-shutdown' });
@@ -230,7 +230,7 @@ single('a session that is resumed goes on', () => {
 single('without SM the first loss is the last', () => {
   const client = once().online(null).lose();
   assert.equal(client.events(), ['suspended network', 'destroyed network', 'failure session']);
-  assert.equal(client.context.failure?.attempts, [reset]);
+  assert.equal(client.context.failure?.attempts, [at('a', reset)]);
 });
 
 single('the server refuses to resume', () => {

@@ -7,7 +7,7 @@ import type { StreamContext } from '../../machines/stream.ts';
 import './client.test.ts';
 import { ClientRig, JID, SETTINGS } from './client-rig.ts';
 import { chart, untaken } from './rig.ts';
-import { ENDED, FOOTER, failure, reset, ticket } from './samples.ts';
+import { at, ENDED, FOOTER, failure, reset, ticket } from './samples.ts';
 
 const shutdown = failure('stream', 'backoff', { condition: 'system-shutdown' });
 const certificate = failure('tls', 'user', { stage: 'tls', condition: 'CERT_HAS_EXPIRED' });
@@ -52,14 +52,15 @@ sweeps('the endpoints of a source are tried in their order, then the next source
   assert.is(host(client.lose().named('d')), 'd');
   client.lose();
   assert.equal(client.events(), ['waiting 1 1000 network']);
-  assert.equal(client.context.failure?.attempts, [reset, reset, reset, reset]);
+  const everywhere = ['a', 'b', 'c', 'd'].map((name) => at(name, reset));
+  assert.equal(client.context.failure?.attempts, everywhere);
   assert.is(client.shell.opened, 4);
 });
 
 sweeps('N-80: of several failures trouble with TLS wins', () => {
   const client = new ClientRig().start().found('a', 'b', 'c').lose().lose(certificate).lose();
   assert.equal(client.events(), ['failure CERT_HAS_EXPIRED']);
-  assert.equal(client.context.failure?.attempts, [reset, certificate, reset]);
+  assert.equal(client.context.failure?.attempts, [at('a', reset), at('b', certificate), at('c', reset)]);
 });
 
 sweeps('what is the same everywhere is not tried elsewhere', () => {
@@ -125,7 +126,8 @@ attempts('the negotiation is told what it needs', () => {
   assert.equal([again.previd, again.resource, again.refusal], [ticket.id, JID.split('/')[1], null]);
 
   const busy = failure('auth', 'backoff', { condition: 'temporary-auth-failure' });
-  assert.is(input(new ClientRig().start().found('a').lose(busy).wait().found('a').connect()).refusal, busy);
+  const second = input(new ClientRig().start().found('a').lose(busy).wait().found('a').connect());
+  assert.equal(second.refusal, at('a', busy));
 
   const set = new ClientRig({ resource: 'mine', allowImplicitReconnect: false }).online().lose();
   const third = input(set.wait().found('a').connect());

@@ -15,6 +15,7 @@ export const security: Security = {
   cipher: 'TLS_AES_128_GCM_SHA256',
   alpn: null,
   bindings: ['tls-exporter'],
+  certificate: null,
 };
 
 export const choice: Choice = { mechanism: 'SCRAM-SHA-256', binding: null, gs2: 'y', wager: false };
@@ -35,6 +36,9 @@ export const features = (some: Partial<Features> = {}): Features => ({
 
 /** A place to connect to. */
 export const endpoint = (host: string): Endpoint => ({ host, port: 5222, tls: 'starttls', source: 'srv' });
+
+/** What a failure has become at a host. */
+export const at = (host: string, failed: Failure): Failure => ({ ...failed, endpoint: endpoint(host) });
 
 /** The server ends the stream without an error. */
 export const FOOTER = {
