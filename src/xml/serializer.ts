@@ -59,7 +59,7 @@ export function serialize(element: Element, options: SerializeOptions = DEFAULTS
   const { namespace = CLIENT_NAMESPACE, prefixes } = options;
   let scope = OUTERMOST;
   let declarations = '';
-  for (const [uri, prefix] of Object.entries(prefixes ?? {})) {
+  for (const [uri, prefix] of prefixes === undefined ? [] : Object.entries(prefixes)) {
     if (scope.has(uri) || !uses(element, uri)) continue;
     scope = extend(scope, uri, prefix);
     declarations += declaration(`xmlns:${prefix}`, uri);
@@ -79,22 +79,27 @@ function write(element: Element, outer: string, scope: Scope, options: Serialize
     out += declaration('xmlns', namespace);
   }
   let prefixes = scope;
+  // A closing quote is written with what follows: a string takes longer to write out the more pieces it is made of.
+  let quote = '';
   for (const key of options.sorted ? Object.keys(attrs).sort() : Object.keys(attrs)) {
     let written = key;
-    if (key.startsWith('{')) {
+    if (key[0] === '{') {
       const end = key.lastIndexOf('}');
       const uri = key.slice(1, end);
       if (!prefixes.has(uri)) {
         const invented = unused(prefixes);
         prefixes = extend(prefixes, uri, invented);
-        out += declaration(`xmlns:${invented}`, uri);
+        out += quote + declaration(`xmlns:${invented}`, uri);
+        quote = '';
       }
       written = `${prefixes.get(uri)}:${checked(key.slice(end + 1))}`;
     } else if (key === 'xmlns' || (key !== 'xml:lang' && !isName(key))) throw refusal('a bad attribute name');
-    out += ` ${written}="${escapeAttribute(attrs[key] as string)}"`;
+    out += `${quote} ${written}="`;
+    out += escapeAttribute(attrs[key] as string);
+    quote = '"';
   }
-  if (children.length === 0) return `${out}/>`;
-  out += '>';
+  if (children.length === 0) return `${out}${quote}/>`;
+  out += `${quote}>`;
   for (const child of children) {
     if (typeof child !== 'string') out += write(child, inner, prefixes, options);
     else out += options.cdata ? section(child) : escapeText(child);
