@@ -189,7 +189,7 @@ attempts('a closing stream hears what the server says last', () => {
     client.snapshot.children.stream?.getSnapshot() as { value: unknown; context: StreamContext };
   assert.is(inner(closing().send(FOOTER)).value, 'CLOSING_STREAM_FOOTER_RECEIVED');
   assert.is(inner(closing().send(ENDED)).value, 'CLOSING_STREAM_FOOTER_RECEIVED');
-  assert.is(closing().lose().context.failure, shutdown);
+  assert.equal(closing().lose().context.failure, at('a', shutdown));
 });
 
 attempts('the pause can be cut short, and waits for the network', () => {
