@@ -31,8 +31,8 @@ export interface InboundTarget {
   presence(presence: Presence): void;
   /** A result or an error. */
   reply(iq: Element): void;
-  /** An answer of ours; `from` the session the request came in. */
-  answer(iq: Element, session: InboundSession): void;
+  /** An answer of ours. */
+  answer(iq: Element): void;
   report(error: unknown, element: Element): void;
   /** A stanza that nobody can make sense of. */
   invalid(element: Element, reason: string): void;
@@ -123,7 +123,7 @@ export class Inbound {
   #refuse(stanza: Element, error: unknown, session: InboundSession): void {
     this.#target.report(error, stanza);
     if (stanza.name === 'iq' && isRequest(stanza)) {
-      this.#target.answer(errorReply(stanza, new StanzaError('internal-server-error')), session);
+      this.#target.answer(errorReply(stanza, new StanzaError('internal-server-error')));
     }
     session.handled();
   }
@@ -148,7 +148,7 @@ export class Inbound {
       case undefined:
         // Dropped by a filter. A request is answered nevertheless. RFC 6120 §8.2.3
         if (original.name === 'iq' && isRequest(original)) {
-          this.#target.answer(errorReply(original, new StanzaError('service-unavailable')), session);
+          this.#target.answer(errorReply(original, new StanzaError('service-unavailable')));
         }
     }
     session.handled();
@@ -159,14 +159,14 @@ export class Inbound {
     const payload = iq.payload;
     const handler = payload && this.#handlers.get(`${iq.type} {${payload.namespace}}${payload.name}`);
     if (handler === undefined) {
-      this.#target.answer(errorReply(stanza, new StanzaError('service-unavailable')), session);
+      this.#target.answer(errorReply(stanza, new StanzaError('service-unavailable')));
       return;
     }
     let answered = false;
     const answer = (result: Element | StanzaError | undefined) => {
       const reply = replyTo(stanza, result);
       answered = true;
-      if (!session.signal.aborted) this.#target.answer(reply, session);
+      if (!session.signal.aborted) this.#target.answer(reply);
     };
     const exchange: IqExchange = {
       signal: session.signal,

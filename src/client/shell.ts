@@ -83,7 +83,7 @@ export class Shell implements Effects, LinkHost {
         if (!this.requests.settle(iq))
           this.emitter.emit('invalid', { element: iq, reason: 'a reply that nobody waits for' });
       },
-      answer: (iq, session) => this.#answer(iq, session),
+      answer: (iq) => this.#answer(iq),
       report: (error, element) => this.report(error, element),
       invalid: (element, reason) => this.emitter.emit('invalid', { element, reason }),
     });
@@ -162,7 +162,7 @@ export class Shell implements Effects, LinkHost {
   }
 
   /** Answers a request; what cannot be written as XML is answered with an error. */
-  #answer(iq: Element, _session: InboundSession): void {
+  #answer(iq: Element): void {
     const token = new Outgoing(iq.attr('id') ?? '', iq, this.#reportListener);
     token.onStateChange((state) => {
       if (state !== 'failed' || iq.attr('type') !== 'result') return;
