@@ -1,4 +1,4 @@
-import { XmlError } from './error.ts';
+import { malformed, XmlError } from './error.ts';
 import { isName } from './names.ts';
 
 /** What no XML 1.0 document may contain (§2.2). Half a surrogate pair is left out: it cannot come from UTF-8. */
@@ -23,10 +23,11 @@ export function dereference(name: string): string {
   const predefined = PREDEFINED.get(name);
   if (predefined !== undefined) return predefined;
   if (isName(name)) throw new XmlError('restricted-xml', 'a reference to an entity');
-  const code = /^#(?:\d+|x[\dA-Fa-f]+)$/.test(name) ? Number(name.replace('#', name[1] === 'x' ? '0' : '')) : 0;
+  const [, decimal, hexadecimal] = /^#(?:(\d+)|x([\dA-Fa-f]+))$/.exec(name) ?? [];
+  const code = decimal === undefined ? Number.parseInt(hexadecimal ?? '0', 16) : Number.parseInt(decimal, 10);
   const character = code <= 0x10ffff ? String.fromCodePoint(code) : '\0';
   if (FORBIDDEN.test(character) || (code >= 0xd800 && code <= 0xdfff)) {
-    throw new XmlError('not-well-formed', 'a reference to no character of XML');
+    throw malformed('a reference to no character of XML');
   }
   return character;
 }
@@ -54,9 +55,9 @@ function normalize(raw: string, references: readonly number[], attribute: boolea
       brackets = 0;
       continue;
     }
-    if (FORBIDDEN.test(character)) throw new XmlError('not-well-formed', 'a character that XML forbids');
+    if (FORBIDDEN.test(character)) throw malformed('a character that XML forbids');
     if (attribute ? character === '<' : character === '>' && brackets >= 2) {
-      throw new XmlError('not-well-formed', attribute ? 'a literal < in an attribute' : 'a literal ]]> in text');
+      throw malformed(attribute ? 'a literal < in an attribute' : 'a literal ]]> in text');
     }
     brackets = character === ']' ? brackets + 1 : 0;
     if (character === '\r' && raw[i + 1] === '\n' && references[next] !== i + 1) continue;

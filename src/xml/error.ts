@@ -18,3 +18,18 @@ export class XmlError extends Error {
     this.condition = condition;
   }
 }
+
+/** The error for what is not XML. */
+export function malformed(what: string): XmlError {
+  return new XmlError('not-well-formed', what);
+}
+
+/** The error for what is XML, but more of it than is accepted. */
+export function excessive(what: string): XmlError {
+  return new XmlError('policy-violation', what);
+}
+
+/** The error for bytes that are not UTF-8, or say that they are not (RFC 6120 §11.6). */
+export function notUtf8(): XmlError {
+  return new XmlError('unsupported-encoding', 'not UTF-8');
+}

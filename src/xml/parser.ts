@@ -1,5 +1,5 @@
 import type { Element } from './element.ts';
-import { XmlError } from './error.ts';
+import { excessive, malformed, notUtf8, XmlError } from './error.ts';
 import { Reader, type ReaderLimits } from './reader.ts';
 
 /** What a stream may contain, and no more; beyond it the stream ends with `policy-violation`. */
@@ -108,10 +108,10 @@ export class StreamParser {
     if (this.#stopped && chunk.length > 0) this.#trailing = true;
     this.#reader.limits = this.limits;
     this.#attempt(() => {
-      if (chunk.length <= PIECE) this.#decode(chunk, false);
-      else
-        for (let i = 0; i < chunk.length; i += PIECE)
-          this.#decode(chunk.subarray(i, i + PIECE), i + PIECE < chunk.length);
+      for (let i = 0; i < chunk.length; i += PIECE) {
+        const bytes = chunk.length <= PIECE ? chunk : chunk.subarray(i, i + PIECE);
+        this.#decode(bytes, i + PIECE < chunk.length);
+      }
     });
   }
 
@@ -119,7 +119,7 @@ export class StreamParser {
   end(): void {
     this.#attempt(() => {
       if (this.#partial !== undefined) throw notUtf8();
-      if (!this.#reader.closed) throw new XmlError('not-well-formed', 'the document ends before its root does');
+      if (!this.#reader.closed) throw malformed('the document ends before its root does');
     });
   }
 
@@ -165,7 +165,7 @@ export class StreamParser {
     }
     this.#carried = reader.idle ? 0 : this.#size(piece.length);
     this.#piece = '';
-    if (this.#carried > this.limits.stanzaBytes) throw tooLong();
+    if (this.#carried > this.limits.stanzaBytes) throw excessive('a stanza too long');
   }
 
   /** Bytes of the header, stanza or footer being read, up to `end` in this piece. */
@@ -177,7 +177,8 @@ export class StreamParser {
   #complete(): void {
     const end = this.#reader.position - this.#base;
     // A code unit has three bytes at most, so there is nothing to count unless that comes near the limit.
-    if (this.#carried + end * 3 > this.limits.stanzaBytes && this.#size(end) > this.limits.stanzaBytes) throw tooLong();
+    if (this.#carried + end * 3 > this.limits.stanzaBytes && this.#size(end) > this.limits.stanzaBytes)
+      throw excessive('a stanza too long');
     this.#carried = 0;
   }
 
@@ -194,12 +195,4 @@ function incomplete(bytes: Uint8Array): number {
     if (byte >= 0xc0) return (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) > back ? back : 0;
   }
   return 0;
-}
-
-function tooLong(): XmlError {
-  return new XmlError('policy-violation', 'a stanza too long');
-}
-
-function notUtf8(): XmlError {
-  return new XmlError('unsupported-encoding', 'not UTF-8');
 }

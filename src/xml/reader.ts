@@ -6,7 +6,7 @@
 import sax from 'sax';
 import { dereference, normalizeText, normalizeValue } from './characters.ts';
 import { Attributes, Element, languageIn, type Node } from './element.ts';
-import { XmlError } from './error.ts';
+import { excessive, malformed, notUtf8, XmlError } from './error.ts';
 import { XML_NAMESPACE, XMLNS_NAMESPACE } from './names.ts';
 import { badPrefix, inside, local, namespaceOf, OUTERMOST, type Scope } from './scope.ts';
 
@@ -314,17 +314,9 @@ function add(level: Level, node: Node): void {
   } else level.nodes.push(node);
 }
 
-function malformed(message: string): XmlError {
-  return new XmlError('not-well-formed', message);
-}
-
 /** Comments, processing instructions, document type declarations (RFC 6120 §11.1). */
 function restricted(): XmlError {
   return new XmlError('restricted-xml', 'a comment, processing instruction or document type declaration');
-}
-
-function excessive(message: string): XmlError {
-  return new XmlError('policy-violation', message);
 }
 
 function tooLong(): XmlError {
@@ -333,8 +325,4 @@ function tooLong(): XmlError {
 
 function stray(): XmlError {
   return new XmlError('bad-format', 'text outside of any stanza');
-}
-
-function notUtf8(): XmlError {
-  return new XmlError('unsupported-encoding', 'not UTF-8');
 }

@@ -1,5 +1,5 @@
 /** The prefixes in force at one place of a document (Namespaces in XML 1.0 §3, §5). */
-import { XmlError } from './error.ts';
+import { malformed, XmlError } from './error.ts';
 import { isName, XML_NAMESPACE, XMLNS_NAMESPACE } from './names.ts';
 
 /** Namespaces by prefix. An inner scope has the outer one as its prototype, and the outermost one has none. */
@@ -16,7 +16,7 @@ export function inside(outer: Scope, declarations: readonly string[]): Scope {
     const uri = declarations[i + 1] as string;
     const reserved = prefix === 'xmlns' || uri === XMLNS_NAMESPACE || (prefix === 'xml') !== (uri === XML_NAMESPACE);
     if (reserved || uri === '') throw badPrefix();
-    if (Object.hasOwn(scope, prefix)) throw new XmlError('not-well-formed', 'a prefix declared twice');
+    if (Object.hasOwn(scope, prefix)) throw malformed('a prefix declared twice');
     scope[prefix] = uri;
   }
   return scope;
@@ -32,7 +32,7 @@ export function namespaceOf(name: string, scope: Scope): string {
 /** The part of a name behind the prefix. */
 export function local(name: string): string {
   const part = name.slice(name.indexOf(':') + 1);
-  if (!isName(part)) throw new XmlError('not-well-formed', 'a bad name');
+  if (!isName(part)) throw malformed('a bad name');
   return part;
 }
 

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import * as assert from 'uvu/assert';
 import { CONNECT_LIMITS, ONLINE_LIMITS, type ParserLimits, StreamParser } from '../../src/xml/parser.ts';
 import { suite } from '../harness.ts';
-import { feed, HEADER, refusal, single } from './transcript.ts';
+import { type Event, feed, HEADER, refusal, single } from './transcript.ts';
 
 const test = suite('Limits', 60_000);
 
@@ -20,16 +20,20 @@ function heap(): number {
   return process.memoryUsage().heapUsed;
 }
 
-/** Checks that `content` is the most that `limits` allow, and `more` too much, however the bytes are cut. */
+/** Checks that `content` is the most that `limits` allow, and `more` too much, wherever the bytes are cut. */
 function exactly(limits: Partial<ParserLimits>, content: string, more: string): void {
-  for (const cut of [
-    (bytes: Buffer) => [bytes],
-    single,
-    (bytes: Buffer) => [bytes.subarray(0, 9), bytes.subarray(9)],
-  ]) {
-    const last = (text: string) => feed([Buffer.from(HEADER), ...cut(Buffer.from(text))], limits).at(-1);
-    assert.is(last(content)?.[0], 'element', content.slice(0, 50));
-    assert.equal(last(more), ['error', 'policy-violation'], more.slice(0, 50));
+  for (const [text, expected] of [
+    [content, 'element'],
+    [more, 'error'],
+  ] as const) {
+    const bytes = Buffer.from(text);
+    const check = (...chunks: Uint8Array[]) => {
+      const [kind, condition] = feed([Buffer.from(HEADER), ...chunks], limits).at(-1) as Event;
+      assert.is(kind, expected, text.slice(0, 80));
+      if (kind === 'error') assert.is(condition, 'policy-violation');
+    };
+    check(...single(bytes));
+    for (let cut = 0; cut < Math.min(bytes.length, 100); cut += 1) check(bytes.subarray(0, cut), bytes.subarray(cut));
   }
 }
 
@@ -69,16 +73,19 @@ test('are the only ones: none of sax is in the way', () => {
   assert.is(refusal(content, { attributeLength: 200_000 }), undefined);
 });
 
+test('length of what has no end yet', () => {
+  const long = 'x'.repeat(4096);
+  for (const content of [`<${long}`, `<a ${long}`, `<a b='${long}`, `<a>&${long}`, `<a></${long}`]) {
+    assert.is(refusal(content, { attributeLength: 1000 }), 'policy-violation', content.slice(0, 10));
+  }
+});
+
 test('bytes of a stanza', () => {
   for (const unit of ['x', 'é', '€', '😀', '&lt;', '<b/>', '<![CDATA[x]]>', '\r\n']) {
-    for (const count of [1, 7, 2000]) {
-      const content = `<a b='é'>${unit.repeat(count)}</a>`;
-      const stanzaBytes = Buffer.byteLength(content);
-      exactly(
-        { stanzaBytes: Math.max(stanzaBytes, HEADER.length) },
-        `${content}\n ${content}`,
-        `${content}<a>${'y'.repeat(Math.max(stanzaBytes, HEADER.length) - 6)}</a>`,
-      );
+    for (const count of [25, 2000]) {
+      const content = `<ab c='é'>${unit.repeat(count)}</ab>`;
+      const stanzaBytes = Math.max(Buffer.byteLength(content), HEADER.length);
+      exactly({ stanzaBytes }, `<a/>${content}\n ${content}`, `<a/>\n<a>${'y'.repeat(stanzaBytes - 6)}</a>`);
     }
   }
 });
