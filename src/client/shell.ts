@@ -393,8 +393,9 @@ const NOT_RUNNING = 'the client is not running';
 
 const UNSERIALIZABLE = new StanzaError('undefined-condition', { text: 'the answer could not be written' });
 
+/** Eight characters: V8 keeps an id of up to twelve in one piece, and a longer one has to be put together to be written. */
 function newPrefix(): string {
-  return `${Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString('base64url')}-`;
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('base64url');
 }
 
 function linkOptions({ jid, given, tls, limits, clock, resend }: ResolvedOptions): LinkOptions {
