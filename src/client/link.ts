@@ -191,7 +191,11 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
       return;
     }
     this.#stage = 'close';
-    if (this.#bound && this.session.ledger.counting) connection.write(ack(this.session.ledger.handled));
+    if (this.#bound && this.session.ledger.counting) {
+      connection.write(ack(this.session.ledger.handled));
+      // What a filter still has was not counted: it is the server's to deliver again.
+      this.#carrying = false;
+    }
     connection.write('</stream:stream>');
     this.#footerSent = true;
     connection.flush();
@@ -247,8 +251,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     if (this.session.ledger.active) {
       this.session.ledger.ask();
       this.#connection?.write(REQUEST_ACK);
-    } else
-      this.#connection?.write(`<iq type="get" id="probe-${this.#probedAt.toFixed(0)}"><ping xmlns="${NS.ping}"/></iq>`);
+    } else this.#connection?.write(`<iq type="get" id="${PROBE_ID}"><ping xmlns="${NS.ping}"/></iq>`);
   }
 
   /** Milliseconds since the last byte came. */
@@ -493,6 +496,9 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     this.#tell({ type: 'transport.lost', failure });
   }
 }
+
+/** The id of a ping that nobody waits for: whatever comes, also an error, is a sign of life. */
+export const PROBE_ID = 'probe';
 
 const REQUEST_ACK = `<r xmlns="${NS.sm}"/>`;
 

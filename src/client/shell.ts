@@ -20,7 +20,7 @@ import type { ClientEvents } from './events.ts';
 import { Exchange } from './exchange.ts';
 import { Filters } from './filters.ts';
 import { Inbound, type InboundSession } from './inbound.ts';
-import { Link, type LinkHost, type LinkOptions } from './link.ts';
+import { Link, type LinkHost, type LinkOptions, PROBE_ID } from './link.ts';
 import { attachLogger } from './log.ts';
 import { clientLogic, type Effects, register } from './logic.ts';
 import { type EndpointOption, OptionError, type ResolvedOptions, readEndpoint } from './options.ts';
@@ -80,8 +80,8 @@ export class Shell implements Effects, LinkHost {
       message: (message: Message) => this.emitter.emit('message', message),
       presence: (presence: Presence) => this.emitter.emit('presence', presence),
       reply: (iq) => {
-        if (!this.requests.settle(iq))
-          this.emitter.emit('invalid', { element: iq, reason: 'a reply that nobody waits for' });
+        if (this.requests.settle(iq) || iq.attr('id') === PROBE_ID) return;
+        this.emitter.emit('invalid', { element: iq, reason: 'a reply that nobody waits for' });
       },
       answer: (iq) => this.#answer(iq),
       report: (error, element) => this.report(error, element),
