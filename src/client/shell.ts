@@ -10,7 +10,7 @@ import { SaltedPasswordCache } from '../sasl/salted-password.ts';
 import { StanzaError } from '../stanza/error.ts';
 import type { Message } from '../stanza/message.ts';
 import type { Presence } from '../stanza/presence.ts';
-import { elementOf, type Stanza } from '../stanza/stanza.ts';
+import { elementOf, Stanza } from '../stanza/stanza.ts';
 import { causeOf, failureOf } from '../transport/failure.ts';
 import { discover } from '../transport/resolver.ts';
 import { Attributes, Element, el } from '../xml/element.ts';
@@ -72,7 +72,10 @@ export class Shell implements Effects, LinkHost {
 
   constructor(options: ResolvedOptions) {
     this.options = options;
-    this.emitter = new Emitter((error) => this.report(error));
+    this.emitter = new Emitter((error, type, event) => {
+      // Who fails at hearing of failures is not told of that one, nor of the next.
+      if (type !== 'handlerError') this.report(error, event instanceof Stanza ? event.element : null);
+    });
     if (options.given.logger) attachLogger(options.given.logger, options.jid.toString(), this.emitter);
     this.requests = new Requests(options.clock);
     this.outbox = this.#newOutbox();
@@ -165,7 +168,7 @@ export class Shell implements Effects, LinkHost {
   #answer(iq: Element): void {
     const token = new Outgoing(iq.attr('id') ?? '', iq, this.#reportListener);
     token.onStateChange((state) => {
-      if (state !== 'failed' || iq.attr('type') !== 'result') return;
+      if (state !== 'failed') return;
       this.report(token.error, iq);
       const { id, to } = iq.attrs;
       this.outbox.push(

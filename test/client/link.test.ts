@@ -142,7 +142,7 @@ test('the name is not shown in clear', async () => {
 
 test('a connection that ends, by word or without, is told with where it stood', async () => {
   for (const end of [
-    (socket: FakeSocket) => void socket.push(null),
+    (socket: FakeSocket) => void socket.receive(null),
     (socket: FakeSocket) => void socket.receive(`${HEADER}</stream:stream>`),
     (socket: FakeSocket) => void socket.destroy(Object.assign(new Error('no'), { code: 'ECONNRESET' })),
     (socket: FakeSocket) => void socket.destroy(),

@@ -202,7 +202,7 @@ test('a peer that does not read is known, and when it reads again', async () => 
 
 test('the end of what the peer sends is heard, and not the end of what it hears', async () => {
   const { socket, connection, log } = connect();
-  socket.push(null);
+  socket.receive(null);
   await settle();
   assert.equal(log, ['ended']);
   connection.write('<a/>');

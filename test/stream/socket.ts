@@ -21,9 +21,9 @@ export class FakeSocket extends Duplex {
     this.#stuck?.();
   }
 
-  /** The peer sends this. */
-  receive(data: string | Uint8Array): void {
-    this.push(Buffer.from(data));
+  /** The peer sends this, or no more; it arrives a little later. */
+  receive(data: string | Uint8Array | null): void {
+    setImmediate(() => this.push(data === null ? null : Buffer.from(data)));
   }
 
   /** Listeners of the events that a connection listens to. */
