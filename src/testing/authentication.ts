@@ -6,6 +6,12 @@ import { NS } from './names.ts';
 import { createServerMechanism, type ServerMechanism } from './sasl.ts';
 import { bindingData, certifiedJids, hasBinding } from './security.ts';
 
+/** What authentication has to know of the server. */
+export type AuthenticationContext = Pick<
+  Host,
+  'domain' | 'accounts' | 'settings' | 'identity' | 'ca' | 'saltedPasswords'
+>;
+
 /** An answer, and the name of the user once there is nothing more to ask. */
 export interface Step {
   readonly answer: Element;
@@ -16,13 +22,13 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 
 /** SASL as a stream speaks it (RFC 6120 §6): base64 and conditions, around the mechanisms themselves. */
 export class Authentication {
-  readonly #host: Host;
+  readonly #host: AuthenticationContext;
   readonly #tls: TLSSocket | undefined;
   readonly #offered: readonly string[];
   #mechanism: ServerMechanism | undefined;
 
   /** `tls` is the connection's, if it is encrypted: what can be offered depends on it. */
-  constructor(host: Host, tls: TLSSocket | undefined) {
+  constructor(host: AuthenticationContext, tls: TLSSocket | undefined) {
     this.#host = host;
     this.#tls = tls;
     this.#offered = host.settings.mechanisms.filter((name) => this.#isPossible(name));

@@ -153,3 +153,8 @@ export function sharedCertificates(): Promise<Certificates> {
   shared ??= makeCertificates();
   return shared;
 }
+
+/** The certificate of the authority for `domain`, made if need be. */
+export function goodIdentity(certificates: Certificates, domain: string): Identity {
+  return SERVER_NAMES.includes(domain) ? certificates : certificates.issue({ names: [domain, `*.${domain}`] });
+}

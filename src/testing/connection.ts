@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { JID } from '../jid.ts';
-import { type Element, el } from '../xml/element.ts';
+import type { Element } from '../xml/element.ts';
 import { ONLINE_LIMITS, StreamParser } from '../xml/parser.ts';
 import { serialize } from '../xml/serializer.ts';
 import { type DropKind, FaultList } from './faults.ts';
+import { FOOTER, FOOTER_ELEMENT, streamError, streamFeatures, streamHeader, streamText } from './framing.ts';
 import type { Host } from './host.ts';
 import { NS } from './names.ts';
 import { countTooHigh, failedSm, type Negotiable, Negotiation, readCount } from './negotiation.ts';
@@ -13,7 +14,6 @@ import type { Session } from './session.ts';
 import { Wire } from './wire.ts';
 
 const STANZAS = new Set(['message', 'presence', 'iq']);
-const FOOTER = el('/stream', { xmlns: NS.stream });
 
 /** One connection of a client to the test server. */
 export class Connection implements Negotiable {
@@ -77,11 +77,8 @@ export class Connection implements Negotiable {
 
   end(condition?: string, text?: string, ...details: Element[]): void {
     if (!this.#headerSent) this.#sendHeader();
-    if (condition !== undefined) {
-      const words = text === undefined ? undefined : el('text', { xmlns: NS.streamErrors }, text);
-      this.#sendStream(el('error', { xmlns: NS.stream }, el(condition, { xmlns: NS.streamErrors }), words, details));
-    }
-    this.send('</stream:stream>', FOOTER);
+    if (condition !== undefined) this.#sendStream(streamError(condition, text, ...details));
+    this.send(FOOTER, FOOTER_ELEMENT);
     this.#wire.end();
   }
 
@@ -141,7 +138,7 @@ export class Connection implements Negotiable {
       {
         header: (root) => this.#wire.receive(root, (header) => this.#header(header)),
         element: (element) => this.#wire.receive(element, (element) => this.#element(element)),
-        footer: () => this.#wire.receive(FOOTER, () => this.#footer()),
+        footer: () => this.#wire.receive(FOOTER_ELEMENT, () => this.#footer()),
         error: ({ condition, message }) => this.fail(condition === 'invalid-xml' ? 'bad-format' : condition, message),
       },
       ONLINE_LIMITS,
@@ -159,7 +156,7 @@ export class Connection implements Negotiable {
     if (!header.is('stream', NS.stream)) this.fail('invalid-namespace');
     else if (!/^[1-9]\d*\./.test(header.attr('version') ?? '')) this.fail('unsupported-version');
     else if (!this.#isOurs(header.attr('to'))) this.fail('host-unknown');
-    else this.#sendStream(el('features', { xmlns: NS.stream }, this.#negotiation.features()));
+    else this.#sendStream(streamFeatures(...this.#negotiation.features()));
   }
 
   #isOurs(to: string | undefined): boolean {
@@ -198,7 +195,7 @@ export class Connection implements Negotiable {
   }
 
   #footer(): void {
-    this.#observe(FOOTER);
+    this.#observe(FOOTER_ELEMENT);
     const ack = this.#session?.ack();
     this.#session?.detach(this, false);
     if (ack !== undefined) this.send(ack);
@@ -235,17 +232,13 @@ export class Connection implements Negotiable {
 
   #sendHeader(to?: string): void {
     this.#headerSent = true;
-    const attrs = { id: randomUUID(), from: this.#host.domain, to, version: '1.0', 'xml:lang': 'en' };
-    const header = el('stream', { xmlns: NS.stream, ...attrs });
-    const tag = serialize(header, { prefixes: { [NS.stream]: 'stream' } }).replace('/>', ` xmlns='${NS.client}'>`);
-    this.send(`<?xml version='1.0'?>${tag}`, header);
+    const { domain } = this.#host;
+    const { text, element } = streamHeader({ id: randomUUID(), from: domain, to, version: '1.0', 'xml:lang': 'en' });
+    this.send(text, element);
   }
 
-  /** Sends an element of the stream itself, whose prefix the header declared. */
   #sendStream(element: Element): void {
-    const inner = element.elements.map((child) => serialize(child)).join('');
-    const tag = `stream:${element.name}`;
-    this.send(inner === '' ? `<${tag}/>` : `<${tag}>${inner}</${tag}>`, element);
+    this.send(streamText(element), element);
   }
 
   /** Nothing may be thrown into a socket. */

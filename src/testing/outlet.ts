@@ -97,13 +97,13 @@ export class Outlet {
 
   async #pieces(bytes: Buffer, sizes: readonly number[]): Promise<void> {
     let piece = 0;
+    if (sizes.length > 0) await turn();
     for (let from = 0; from < bytes.length && !this.#stopped; ) {
       const size = sizes.length === 0 ? bytes.length : Math.max(1, sizes[piece % sizes.length] ?? 1);
       this.#put(bytes.subarray(from, from + size));
       from += size;
       piece += 1;
-      // A turn of the event loop between two writes: a reader in this process sees them one by one.
-      if (sizes.length > 0) await new Promise((resolve) => setImmediate(resolve));
+      if (sizes.length > 0) await turn();
     }
   }
 
@@ -113,4 +113,9 @@ export class Outlet {
       this.#timer = setTimeout(resolve, milliseconds);
     });
   }
+}
+
+/** A whole turn of the event loop, so that a reader in this process sees two writes as two. */
+export async function turn(): Promise<void> {
+  for (let phase = 0; phase < 2; phase += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,7 +1,15 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import type { TLSSocket } from 'node:tls';
+import { createSecureContext, type TLSSocket, type TLSSocketOptions } from 'node:tls';
 import type { Identity } from './certificates.ts';
-import type { BindingType } from './settings.ts';
+import type { BindingType, Settings } from './settings.ts';
+
+/** How to shake hands as a server with `identity`, trusting clients that `ca` signed. */
+export function tlsOptions(identity: Identity, ca: string, { minVersion, maxVersion }: Settings): TLSSocketOptions {
+  const { cert, key } = identity;
+  const secureContext = createSecureContext({ cert, key, ca, minVersion, maxVersion });
+  // A certificate of the client is asked for, and looked at when EXTERNAL is to be offered.
+  return { secureContext, requestCert: true, rejectUnauthorized: false };
+}
 
 /** Whether the connection has this type of channel binding at all. */
 export function hasBinding(socket: TLSSocket, type: BindingType): boolean {

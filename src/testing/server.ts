@@ -1,11 +1,11 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { createSecureContext, type SecureContext, type TLSSocketOptions } from 'node:tls';
+import type { TLSSocketOptions } from 'node:tls';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import { JID } from '../jid.ts';
 import { SaltedPasswordCache } from '../sasl/salted-password.ts';
 import type { Element } from '../xml/element.ts';
-import { type Certificates, type Identity, SERVER_NAMES, sharedCertificates } from './certificates.ts';
+import { type Certificates, goodIdentity, type Identity, sharedCertificates } from './certificates.ts';
 import { Connection } from './connection.ts';
 import { type Direction, type DropKind, FaultList, type Match, matches } from './faults.ts';
 import type { Host } from './host.ts';
@@ -13,6 +13,7 @@ import type { Link } from './link.ts';
 import { Listener } from './listener.ts';
 import { Registry } from './registry.ts';
 import { Router } from './router.ts';
+import { tlsOptions } from './security.ts';
 import type { Session, SessionOwner } from './session.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 
@@ -87,7 +88,7 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
   readonly #direct: Listener;
   #settings: Settings;
   /** Made when it is first needed, and again when the settings change. */
-  #secureContext: SecureContext | undefined;
+  #tls: TLSSocketOptions | undefined;
   #count = 0;
   #waiters: Waiter[] = [];
 
@@ -153,7 +154,7 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
   /** Changes how it behaves from now on; what was granted before stays as it is. */
   configure(settings: Partial<Settings>): void {
     this.#settings = { ...this.#settings, ...settings };
-    this.#secureContext = undefined;
+    this.#tls = undefined;
   }
 
   /**
@@ -261,12 +262,8 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
   }
 
   #tlsOptions(identity: Identity, direct: boolean): TLSSocketOptions {
-    const { minVersion, maxVersion, alpn } = this.#settings;
-    const { cert, key } = identity;
-    this.#secureContext ??= createSecureContext({ cert, key, ca: this.ca, minVersion, maxVersion });
-    const protocols = direct && alpn ? { ALPNProtocols: ['xmpp-client'] } : {};
-    // A certificate of the client is asked for, and looked at when EXTERNAL is to be offered.
-    return { secureContext: this.#secureContext, requestCert: true, rejectUnauthorized: false, ...protocols };
+    this.#tls ??= tlsOptions(identity, this.ca, this.#settings);
+    return direct && this.#settings.alpn ? { ...this.#tls, ALPNProtocols: ['xmpp-client'] } : this.#tls;
   }
 
   #observe(direction: Direction, element: Element, link: Link): void {
@@ -277,11 +274,6 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
     this.#waiters = this.#waiters.filter((waiter) => !meant.includes(waiter));
     for (const { resolve } of meant) resolve(element);
   }
-}
-
-/** The certificate of the authority for `domain`, made if need be. */
-function goodIdentity(certificates: Certificates, domain: string): Identity {
-  return SERVER_NAMES.includes(domain) ? certificates : certificates.issue({ names: [domain, `*.${domain}`] });
 }
 
 /**

@@ -32,14 +32,14 @@ function roster(request: Element): Element {
     : failure(request, 'not-allowed');
 }
 
-const SERVICES: Readonly<Record<string, Service>> = {
-  [NS.discoInfo]: discoInfo,
-  [NS.discoItems]: discoItems,
-  [NS.ping]: (request) => result(request),
-  [NS.version]: version,
-  [NS.roster]: roster,
-  [NS.session]: (request) => result(request),
-};
+const SERVICES: ReadonlyMap<string, Service> = new Map([
+  [NS.discoInfo, discoInfo],
+  [NS.discoItems, discoItems],
+  [NS.ping, (request: Element) => result(request)],
+  [NS.version, version],
+  [NS.roster, roster],
+  [NS.session, (request: Element) => result(request)],
+]);
 
 /**
  * Answers an IQ request to the server or to the sender's own account. `own` goes first; what nobody knows is
@@ -49,7 +49,7 @@ export function serve(request: Element, session: Session, own: Readonly<Record<s
   const [payload, ...more] = request.elements;
   if (payload === undefined || more.length > 0) return failure(request, 'bad-request');
   if (Object.hasOwn(own, payload.namespace)) return own[payload.namespace]?.(request, session);
-  const known = SERVICES[payload.namespace];
+  const known = SERVICES.get(payload.namespace);
   if (known === undefined) return failure(request, 'service-unavailable');
   return payload.attr('node') === undefined ? known(request, session) : failure(request, 'item-not-found');
 }

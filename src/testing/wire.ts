@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket, type TLSSocketOptions } from 'node:tls';
 import type { Element } from '../xml/element.ts';
 import { type ActiveFault, type Direction, type DropKind, type FaultList, type Match, matches } from './faults.ts';
-import { Outlet } from './outlet.ts';
+import { Outlet, turn } from './outlet.ts';
 
 /** What the owner of a wire hears of it. Must not throw. */
 export interface WireHandler {
@@ -53,6 +53,7 @@ export class Wire {
   #begun = false;
   #told = false;
   #peerEnded = false;
+  #error: Error | undefined;
   #linger: NodeJS.Timeout | undefined;
 
   /** Takes over a socket that was just accepted, paused and with `allowHalfOpen`. */
@@ -63,7 +64,7 @@ export class Wire {
     this.#lists = lists;
     this.#outlet = new Outlet(socket);
     socket.setNoDelay(true);
-    socket.on('error', () => {});
+    socket.on('error', this.#failed);
     this.closed = new Promise((resolve) => socket.on('close', () => resolve()));
     this.#unwatch = lists.map((list) => list.watch(() => this.#refresh()));
     this.#refresh();
@@ -77,6 +78,11 @@ export class Wire {
   /** Whether it fell silent. */
   get silent(): boolean {
     return this.#state === 'silent';
+  }
+
+  /** What the socket failed with, if it did. */
+  get error(): NodeJS.ErrnoException | undefined {
+    return this.#error;
   }
 
   /** The socket in clear, under TLS if that has begun. */
@@ -148,17 +154,18 @@ export class Wire {
     this.#outlet.socket = socket;
     this.#attach(socket);
     return new Promise((resolve, reject) => {
-      let reason = new Error('the connection was closed during the TLS handshake');
-      socket.on('error', (error) => {
-        reason = error;
-      });
+      socket.on('error', this.#failed);
       socket.once('secure', () => resolve(socket));
-      socket.once('close', () => reject(reason));
+      const fail = () => reject(this.#error ?? new Error('the connection was closed in the TLS handshake'));
+      socket.once('end', fail).once('close', fail);
     });
   }
 
-  /** Ends the connection in order: what is pending, then FIN; what still comes in is ignored. */
-  end(): void {
+  /**
+   * Ends the connection in order: what is pending, then FIN. What still comes in is ignored, until the client's FIN or
+   * for `linger` milliseconds.
+   */
+  end(linger: number = LINGER): void {
     this.flush();
     if (this.#state !== 'open') return;
     this.#state = 'closing';
@@ -166,7 +173,7 @@ export class Wire {
       if (this.#peerEnded) this.#socket.destroySoon();
       else {
         this.#socket.end();
-        this.#linger = setTimeout(() => this.#socket.destroy(), LINGER);
+        if (linger < Number.POSITIVE_INFINITY) this.#linger = setTimeout(() => this.#socket.destroy(), linger);
       }
     });
     this.#tell();
@@ -179,7 +186,7 @@ export class Wire {
     if (this.#state !== 'open') return;
     this.#state = kind === 'silence' ? 'silent' : 'closing';
     if (kind === 'silence') return;
-    this.#outlet.finally(() => (kind === 'fin' ? this.#socket.destroySoon() : this.#raw.resetAndDestroy()));
+    this.#outlet.finally(() => (kind === 'fin' ? this.#socket.destroySoon() : void this.#reset()));
     this.#tell();
   }
 
@@ -209,11 +216,26 @@ export class Wire {
     this.#raw.off('data', this.#arrived).off('end', this.#ended).off('close', this.#gone);
   }
 
+  readonly #failed = (error: Error): void => {
+    this.#error ??= error;
+  };
+
   readonly #ended = (): void => {
     this.#peerEnded = true;
     if (this.#state === 'open') this.#handler.ended();
     else if (this.#state === 'closing') this.#socket.destroySoon();
   };
+
+  /**
+   * Resets the connection, a turn later: what libuv reads together with a RST it reports as data and FIN.
+   *
+   * `resetAndDestroy` would end the socket first, and the client could see a FIN before the RST. What that method sets is
+   * what makes `destroy` reset.
+   */
+  async #reset(): Promise<void> {
+    await turn();
+    Object.assign(this.#raw, { resetAndClosing: true }).destroy();
+  }
 
   readonly #gone = (): void => {
     if (this.#state === 'closed') return;

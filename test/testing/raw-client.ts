@@ -79,10 +79,15 @@ export class RawClient {
     return element;
   }
 
-  /** Begins a stream; the features are there when it resolves. */
-  async open(attrs = ''): Promise<Element> {
+  /** Begins a stream and waits for nothing. */
+  begin(attrs = ''): void {
     this.#newParser();
     this.write(`${HEADER} to='${this.domain}'${attrs}>`);
+  }
+
+  /** Begins a stream; the features are there when it resolves. */
+  async open(attrs = ''): Promise<Element> {
+    this.begin(attrs);
     this.header = await this.expect('stream');
     this.features = await this.expect('features');
     return this.features;
