@@ -82,8 +82,10 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   session: Session;
   /** The secrets of authentication on this link. */
   exchange: Exchange | null = null;
-  /** The `h` of the latest `<resumed/>` or `<failed/>`. */
-  reportedCount: number | null = null;
+  /** What the server says it handled of a session that it does not resume; null when it does not say. */
+  refusedCount: number | null = null;
+  /** The `h` of `<resumed/>`. */
+  #resumedCount = 0;
 
   /** @param held the session to ask back, if there is one. */
   constructor(
@@ -167,6 +169,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
       case 'bind':
         // What was held, if anything was, is lost: a resource makes a session.
         this.session = new Session();
+        this.refusedCount = null;
         this.#awaiting = this.#stage = 'bind';
         break;
       case 'session':
@@ -301,8 +304,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   resume(): void {
     this.#bound = true;
     const { session } = this;
-    session.ledger.ack(this.reportedCount ?? 0);
-    this.reportedCount = null;
+    session.ledger.ack(this.#resumedCount);
     const again = session.ledger.replay();
     if (again !== '') this.#connection?.write(again);
   }
@@ -453,6 +455,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
       if (!this.#footerSent) this.#violate('unsupported-stanza-type', 'an unknown element in the stream');
       return;
     }
+    const count = parseCount(element.attr('h'));
     switch (event.type) {
       case 'starttls.proceed':
       case 'sasl.success':
@@ -467,13 +470,18 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
         this.session.ledger.beginReceiving();
         break;
       case 'sm.failed':
-        this.reportedCount = parseCount(element.attr('h'));
-        if (this.#bound) this.session.ledger.abandon();
+        if (this.#stage === 'enable') this.session.ledger.abandon();
+        if (this.#bound) break;
+        if (count !== null && !this.session.ledger.plausible(count)) {
+          this.#countTooHigh(count);
+          return;
+        }
+        this.refusedCount = count;
         break;
       case 'sm.resumed':
-        this.reportedCount = parseCount(element.attr('h'));
-        if (!this.session.ledger.plausible(this.reportedCount ?? 0)) {
-          this.#countTooHigh(this.reportedCount);
+        this.#resumedCount = count ?? 0;
+        if (!this.session.ledger.plausible(this.#resumedCount)) {
+          this.#countTooHigh(this.#resumedCount);
           return;
         }
     }

@@ -214,8 +214,8 @@ export class Shell implements Effects, LinkHost {
     const error = new ConnectionError(reason ?? ABORTED);
     if (announced) this.requests.fail(error);
     else this.requests.failSent(error);
-    const known = link?.session === session ? link.reportedCount : null;
-    if (known !== null && session.ledger.plausible(known)) session.ledger.ack(known);
+    const known = link?.session === session ? link.refusedCount : null;
+    if (known !== null) session.ledger.ack(known);
     const unsettled = session.ledger.take();
     const resend = this.options.resend && reason !== null;
     const again: Outgoing[] = [];

@@ -339,9 +339,10 @@ test('what the server says when it refuses is kept, and binding makes a new sess
   await settle();
   await receive(`${HEADER}<failed ${SM} h="2"/>`);
   assert.is(types().at(-1), 'sm.failed');
-  assert.is(link.reportedCount, 2);
+  assert.is(link.refusedCount, 2);
   assert.is(link.session, session);
   link.command({ kind: 'bind', resource: null });
+  assert.is(link.refusedCount, null);
   assert.is.not(link.session, session);
   assert.is(session.ledger.unacked, 3, 'what was held is for others to settle');
 });
