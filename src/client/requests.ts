@@ -27,11 +27,19 @@ interface Pending {
 }
 
 /**
+ * What the map refers to, emptied when the request is over. V8 leaves the tables of a map behind that changes often, and
+ * whatever they refer to lives until everything is swept.
+ */
+interface Entry {
+  pending: Pending | null;
+}
+
+/**
  * IQ requests waiting for their reply. A reply counts only with the right id from the right sender (RFC 6120 §8.1.2.1 and
  * §10.3.3); anything else changes nothing.
  */
 export class Requests {
-  readonly #pending = new Map<string, Pending>();
+  readonly #entries = new Map<string, Entry>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -39,7 +47,7 @@ export class Requests {
   }
 
   get size(): number {
-    return this.#pending.size;
+    return this.#entries.size;
   }
 
   /**
@@ -65,11 +73,12 @@ export class Requests {
         if (state !== 'sent' && state !== 'acked' && state !== 'unconfirmed')
           settle(new DeliveryError(state, token.error));
       });
-      const pending: Pending = { token, accepts: (from) => accepts(to, from, self()), settle };
-      if (!this.#pending.has(token.id)) this.#pending.set(token.id, pending);
+      const entry: Entry = { pending: { token, accepts: (from) => accepts(to, from, self()), settle } };
+      if (!this.#entries.has(token.id)) this.#entries.set(token.id, entry);
       else token.become('failed', new StateError('a request with this id is waiting for its reply already'));
       return () => {
-        if (this.#pending.get(token.id) === pending) this.#pending.delete(token.id);
+        if (this.#entries.get(token.id) === entry) this.#entries.delete(token.id);
+        entry.pending = null;
         token.abort();
       };
     });
@@ -78,21 +87,23 @@ export class Requests {
   /** Gives a reply to the request it answers; returns whether there was one. */
   settle(reply: Element): boolean {
     const id = reply.attr('id') ?? '';
-    const pending = this.#pending.get(id);
-    if (pending === undefined || !pending.accepts(reply.attr('from'))) return false;
-    this.#pending.delete(id);
+    const pending = this.#entries.get(id)?.pending;
+    if (!pending?.accepts(reply.attr('from'))) return false;
+    this.#entries.delete(id);
     pending.settle(reply);
     return true;
   }
 
   /** Ends the wait of every request that was written. */
   failSent(error: Error): void {
-    for (const pending of [...this.#pending.values()]) if (pending.token.state !== 'queued') pending.settle(error);
+    for (const { pending } of [...this.#entries.values()]) {
+      if (pending !== null && pending.token.state !== 'queued') pending.settle(error);
+    }
   }
 
   /** Ends every wait with `error`. */
   fail(error: Error): void {
-    for (const pending of [...this.#pending.values()]) pending.settle(error);
+    for (const { pending } of [...this.#entries.values()]) pending?.settle(error);
   }
 }
 
