@@ -49,10 +49,13 @@ function readJid(text: string | undefined): JID | undefined {
 
 /** The text of the child in the wanted language, else in none, else the first. RFC 6121 §5.2.3 */
 export function localized(element: Element, name: string, lang: string | undefined): string | undefined {
-  const candidates = element.filter(name);
-  const match =
-    candidates.find((candidate) => lang !== undefined && candidate.lang === lang) ??
-    candidates.find((candidate) => candidate.attr('xml:lang') === undefined) ??
-    candidates[0];
-  return match?.text;
+  let first: Element | undefined;
+  let neutral: Element | undefined;
+  for (const child of element.children) {
+    if (typeof child === 'string' || !child.is(name, element.namespace)) continue;
+    if (lang !== undefined && child.lang === lang) return child.text;
+    first ??= child;
+    if (child.attr('xml:lang') === undefined) neutral ??= child;
+  }
+  return (neutral ?? first)?.text;
 }
