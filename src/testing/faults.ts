@@ -4,8 +4,8 @@ import type { Element } from '../xml/element.ts';
 export type Direction = 'in' | 'out';
 
 /**
- * How a connection is dropped: `fin` closes the socket in order but without a word of XMPP, `rst` resets it, `silence`
- * leaves it open and neither says nor hears anything more, as behind a pulled cable.
+ * How a connection is dropped: `fin` closes the socket in order but without a word of XMPP, `rst` resets it a moment after what was
+ * sent, `silence` leaves it open and neither says nor hears anything more, as behind a pulled cable.
  */
 export type DropKind = 'fin' | 'rst' | 'silence';
 
@@ -20,7 +20,7 @@ export type Match = string | ((element: Element) => boolean);
  *
  * - `connect`: as soon as it is accepted, before TLS
  * - `before`: the element is not handled (in), or not written (out)
- * - `after`: the element was handled, and what was answered within the tick is written (in); or it was written (out)
+ * - `after`: the element was handled, and what was answered at once is written (in); or it was written (out)
  * - `bytes`: so many bytes of XML were let through, counted from when the fault began to apply to the connection
  */
 export type Moment =

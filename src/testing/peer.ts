@@ -254,8 +254,11 @@ export class Peer {
   /** @internal The mistake `error`, with the connection and the step where it was made. */
   blame(error: unknown): ScriptError {
     if (error instanceof ScriptError) return error;
-    const message = error instanceof Error ? error.message : String(error);
-    return new ScriptError(`connection ${this.number}, ${this.#step}: ${message}`, { cause: error });
+    const found = error instanceof Error ? error : new Error(String(error));
+    const mistake = new ScriptError(`connection ${this.number}, ${this.#step}: ${found.message}`, { cause: error });
+    // It was made where the script is, and that is what a test has to show.
+    if (found.stack !== undefined) mistake.stack = found.stack.replace(found.message, () => mistake.message);
+    return mistake;
   }
 
   /** @internal Once the script is done: closes the stream and the connection when the client does. */

@@ -77,7 +77,7 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
   readonly faults: FaultList = new FaultList();
   /** What was received and sent, if it was asked for. */
   readonly log: LogEntry[] = [];
-  /** Defects that showed: of the server, or of a service that a test gave it. Empty, one hopes. */
+  /** Defects that showed: of the server, or of a service or a listener that a test gave it. Empty, one hopes. */
   readonly errors: unknown[] = [];
   readonly #logging: boolean;
   readonly #connections = new Map<number, Connection>();
@@ -215,18 +215,27 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
     this.#count += 1;
     const connection = new Connection(this.#host, socket, this.#count, direct);
     this.#connections.set(connection.number, connection);
-    this.emit('connected', connection);
+    this.#tell('connected', connection);
     connection.start();
+  }
+
+  /** Emits an event; a listener that throws breaks no socket and no timer. */
+  #tell<Name extends keyof TestServerEvents>(name: Name, ...args: TestServerEvents[Name]): void {
+    try {
+      (this as EventEmitter).emit(name, ...args);
+    } catch (error) {
+      this.errors.push(error);
+    }
   }
 
   #sessionOwner(): SessionOwner {
     return {
       route: (from, stanza) => this.#router.route(from, stanza),
-      hibernated: (session) => this.emit('hibernated', session),
+      hibernated: (session) => this.#tell('hibernated', session),
       ended: (session, undelivered) => {
         this.#registry.remove(session);
         this.#router.ended(session, undelivered);
-        this.emit('ended', session);
+        this.#tell('ended', session);
       },
     };
   }
@@ -250,12 +259,12 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
       },
       observe: (direction, element, link) => this.#observe(direction, element, link),
       tlsOptions: (direct) => this.#tlsOptions(identity, direct),
-      bound: (session) => this.emit('bound', session),
-      resumed: (session) => this.emit('resumed', session),
+      bound: (session) => this.#tell('bound', session),
+      resumed: (session) => this.#tell('resumed', session),
       disconnected: ({ number }) => {
         const connection = this.#connections.get(number);
         this.#connections.delete(number);
-        if (connection !== undefined) this.emit('disconnected', connection);
+        if (connection !== undefined) this.#tell('disconnected', connection);
       },
       broke: (error) => this.errors.push(error),
     };

@@ -26,6 +26,9 @@ interface Management {
   readonly requestAcks: boolean;
 }
 
+/** More than that, and Node's timers run at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** Seconds a session waits unless the settings say otherwise. */
 const DEFAULT_MAX = 300;
 
@@ -177,7 +180,7 @@ export class Session {
     this.#awaitingAck = false;
     const management = this.#management;
     if (resumable && management?.resumable) {
-      this.#timer = setTimeout(() => this.finish(), management.hibernation);
+      this.#timer = setTimeout(() => this.finish(), Math.min(management.hibernation, LONGEST_TIMER));
       this.#owner.hibernated(this);
     } else this.finish();
   }

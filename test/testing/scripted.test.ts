@@ -215,6 +215,7 @@ test('a mistake resets the connection, and is kept', async () => {
   assert.match(await client.gone, /ECONNRESET|fin/);
   assert.is(await server.failed.catch((error) => error.message), 'connection 1, step 2 (send): oops');
   assert.is(await server.done().catch((error) => error.cause.name), 'TypeError');
+  assert.match(String(server.errors[0]?.stack), /connection 1, step 2 \(send\): oops\n(?:.*\n)*.*scripted\.test/);
   assert.is(server.errors.length, 1);
   await server.close();
 });

@@ -441,6 +441,23 @@ test('closed, it leaves nothing behind', async () => {
   for (const client of clients) client.destroy();
 });
 
+test('a listener that throws breaks nothing', async () => {
+  const seen: unknown[] = [];
+  await withServer({}, async (server, _, online) => {
+    for (const event of ['connected', 'bound', 'ended'] as const) {
+      server.on(event, () => {
+        throw new Error(event);
+      });
+    }
+    const client = await online('orchard');
+    const disconnected = once(server, 'disconnected');
+    client.destroy();
+    await disconnected;
+    seen.push(...server.errors.splice(0).map(String));
+  });
+  assert.equal(seen, ['Error: connected', 'Error: bound', 'Error: ended']);
+});
+
 test('garbage where TLS should be harms nobody', () =>
   withServer({}, async (server, connect) => {
     const client = await connect();
