@@ -5,7 +5,14 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { type Client, type ClientEvents, type ClientOptions, createClient, type Endpoint } from '../../src/index.ts';
+import {
+  type Client,
+  type ClientEvents,
+  type ClientOptions,
+  type Connect,
+  createClient,
+  type Endpoint,
+} from '../../src/index.ts';
 import {
   type Script,
   type ScriptedServer,
@@ -13,6 +20,7 @@ import {
   scriptedServer,
 } from '../../src/testing/scripted.ts';
 import { type TestServer, type TestServerOptions, testServer } from '../../src/testing/server.ts';
+import { dial } from '../../src/transport/tcp.ts';
 import { suite } from '../harness.ts';
 
 export { sleep };
@@ -66,6 +74,8 @@ export class Journal {
 export interface Subject {
   readonly client: Client;
   readonly journal: Journal;
+  /** Everywhere it tried to connect to, in order. */
+  readonly dialed: readonly Endpoint[];
   /** Every TCP socket it had, in order; destroying the last is pulling the cable. */
   readonly sockets: readonly Socket[];
 }
@@ -97,18 +107,27 @@ export class Rig {
 
   /** Romeo, unless the options say otherwise, on a server and with the shortest of pauses; not started. */
   client(server: Server, options: Partial<ClientOptions> = {}): Subject {
+    const dialed: Endpoint[] = [];
     const sockets: Socket[] = [];
+    const connect: Connect = async (endpoint, { signal }) => {
+      dialed.push(endpoint);
+      // Who knows what listens at the port of XMPP on this machine.
+      if (endpoint.source === 'fallback') throw Object.assign(new Error('refused'), { syscall: 'connect' });
+      const socket = await dial(endpoint, { signal });
+      sockets.push(socket);
+      return socket;
+    };
     const client = createClient({
       jid: JID,
       ...(options.credentials === undefined && { password: PASSWORD }),
       ca: server.ca,
       endpoints: [server.endpoint],
       backoff: { start: 1, factor: 1, cap: 1 },
-      configureSocket: (socket) => sockets.push(socket),
+      connect,
       ...options,
     });
     this.#clients.push(client);
-    return { client, journal: new Journal(client), sockets };
+    return { client, journal: new Journal(client), dialed, sockets };
   }
 
   /** The same, online. */
