@@ -116,9 +116,11 @@ test('may be changed while the parser runs', () => {
   parser.write(Buffer.from(HEADER));
   parser.limits = ONLINE_LIMITS;
   parser.write(Buffer.from(`<a>${'x'.repeat(1000)}</a>`));
+  parser.limits = { ...ONLINE_LIMITS, depth: 200 };
+  parser.write(Buffer.from(`${'<a>'.repeat(200)}${'</a>'.repeat(200)}`));
   parser.limits = { ...CONNECT_LIMITS, stanzaBytes: 100 };
   parser.write(Buffer.from(`<a>${'x'.repeat(1000)}</a>`));
-  assert.equal(seen, ['1000', 'policy-violation']);
+  assert.equal(seen, ['1000', '0', 'policy-violation']);
 });
 
 test('end what never ends', () => {

@@ -47,9 +47,10 @@ test('accepts white space where XML allows it', () => {
 });
 
 test('resolves the references that need no declaration', () => {
-  assert.equal(children('<a>&lt;&gt;&amp;&quot;&apos;&#65;&#x42;&#x1F600;&#0067;&#x00044;&#9;&#xa;&#13;</a>'), [
-    '<>&"\'AB😀CD\t\n\r',
-  ]);
+  assert.equal(
+    children('<a>&lt;&gt;&amp;&quot;&apos;&#65;&#x42;&#x1F600;&#0067;&#x00044;&#9;&#xa;&#13;&#x10FFFF;</a>'),
+    ['<>&"\'AB😀CD\t\n\r\u{10FFFF}'],
+  );
   assert.is(stanza("<a b='&lt;&amp;&#9;&#10;&#13;&#x3c;'/>").attr('b'), '<&\t\n\r<');
 });
 
@@ -67,7 +68,9 @@ test('normalises line ends, and white space in attribute values', () => {
 });
 
 test('lets pass what only looks forbidden', () => {
-  assert.equal(children('<a>]] > ]&#93;> ]]&gt; &#93;]> ]]\u007F\u0085></a>'), [']] > ]]> ]]> ]]> ]]\u007F\u0085>']);
+  assert.equal(children('<a>]] > ]&#93;> ]]&gt; &#93;]> ]]&amp;> ]]\u007F\u0085></a>'), [
+    ']] > ]]> ]]> ]]> ]]&> ]]\u007F\u0085>',
+  ]);
   assert.is(stanza("<a b=']]>&#x3C;\"'/>").attr('b'), ']]><"');
 });
 
@@ -166,6 +169,30 @@ test('stops inside of a handler, and knows whether anything follows', () => {
   assert.is(run('<proceed/>', 'x'), true);
   assert.is(run(`${'<a/>'.repeat(2000)}<proceed/>${'<a/>'.repeat(2000)}`), true);
   assert.is(run(`${'<a/>'.repeat(2000)}<proceed/>`), false);
+});
+
+test('knows that nothing follows in a chunk of any length', () => {
+  for (let length = 2000; length < 2100; length += 1) {
+    const parser: StreamParser = new StreamParser({ ...nothing, element: () => parser.stop() });
+    const tag = '<proceed/>';
+    parser.write(Buffer.from(HEADER + ' '.repeat(length - HEADER.length - tag.length) + tag));
+    assert.ok(parser.stopped);
+    assert.is(parser.trailing, false, `${length} bytes`);
+  }
+});
+
+test('lets through what a handler throws', () => {
+  const failure = new Error('a defect');
+  const parser = new StreamParser({
+    ...nothing,
+    header() {
+      throw failure;
+    },
+  });
+  assert.throws(
+    () => parser.write(Buffer.from(HEADER)),
+    (error: unknown) => error === failure,
+  );
 });
 
 test('sees a byte behind the stop that is not yet a character, or none at all', () => {

@@ -136,6 +136,12 @@ test('bytes that are not UTF-8', () => {
   }
 });
 
+test('bytes that cannot become UTF-8, without waiting for more', () => {
+  for (const bytes of [[0xe2, 0x41], [0xe2, 0x82, 0x41], [0xf0, 0x41, 0x41], [0x80], [0xe2, 0x82, 0x82, 0x82]]) {
+    assert.is(refusal(Buffer.concat([Buffer.from('<a>'), Buffer.from(bytes)])), 'unsupported-encoding');
+  }
+});
+
 test('other encodings, with a mark, without one, or declared', () => {
   const text = "<?xml version='1.0'?><stream>";
   for (const mark of ['\uFEFF', '']) {
