@@ -86,7 +86,10 @@ export interface ClientOptions extends TlsOptions {
   /** How often to write white space, for what stands in the way; false (default) does not. RFC 6120 §4.6.1 */
   readonly whitespaceKeepalive?: number | false;
   readonly streamManagement?: StreamManagementOptions | false;
-  /** Stanzas that may wait to be sent (default 10,000). A stanza that finds the queue full is rejected. */
+  /**
+   * Stanzas that may wait to be sent (default 10,000). A stanza that finds the queue full is rejected; with 0, any that
+   * cannot be written at once.
+   */
   readonly queue?: { readonly limit?: number; readonly whenFull?: 'reject' };
   /** What the server may send in one piece, before and after authentication. */
   readonly limits?: { readonly connecting?: Partial<ParserLimits>; readonly online?: Partial<ParserLimits> };

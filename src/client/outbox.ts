@@ -42,15 +42,18 @@ export class Outbox {
     this.#onStuck = onStuck;
   }
 
-  /** Stanzas waiting. */
+  /** Stanzas waiting, those that were taken back not among them. */
   get size(): number {
-    return this.#queue.length;
+    let count = 0;
+    for (const token of this.#queue) if (token.state === 'queued') count += 1;
+    return count;
   }
 
   /** Takes a stanza. It is on the wire when this returns, if nothing is in its way. */
   push(token: Outgoing): void {
-    if (this.size >= this.#limit) this.#discardAborted();
-    if (this.size >= this.#limit) {
+    if (this.#queue.length >= this.#limit) this.#discardAborted();
+    const isNext = this.#queue.length === 0 && this.#wire?.congested === false;
+    if (this.#queue.length >= this.#limit && !isNext) {
       token.become('failed', new QueueFullError(`${this.#limit} stanzas are waiting to be sent already`));
       return;
     }

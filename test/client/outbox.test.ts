@@ -55,10 +55,13 @@ test('what was taken back makes room', () => {
   assert.equal(wire.texts, ['b', 'c']);
 });
 
-test('no room at all', () => {
+test('no room at all: only what can be written at once is taken', () => {
   const { box, wire, push } = outbox(0);
+  assert.equal(statesOf(push('a')), ['failed']);
   box.open(wire);
-  assert.is(push('a')[0]?.state, 'failed');
+  assert.equal(statesOf(push('b', 'c')), ['sent', 'sent']);
+  wire.congested = true;
+  assert.equal(statesOf(push('d')), ['failed']);
 });
 
 test('what cannot be written fails and harms nobody', () => {
