@@ -2,6 +2,7 @@
  * Tests that play the server themselves: what it says and what it expects to hear stand in the test, line by line, in the
  * order in which they happen. In clear, so that a segment of TCP is what the test sends in one piece.
  */
+import * as assert from 'uvu/assert';
 import { type ClientOptions, type Element, el, xml } from '../../src/index.ts';
 import { NS } from '../../src/testing/names.ts';
 import type { Peer } from '../../src/testing/peer.ts';
@@ -81,10 +82,20 @@ export async function said(peer: Peer, count: number): Promise<number[]> {
   return numbers;
 }
 
+/** The client's next element but for a request of its own to acknowledge something. */
+export async function answer(peer: Peer): Promise<Element> {
+  for (;;) {
+    const element = await peer.next();
+    if (!element.is('r', NS.sm)) return element;
+  }
+}
+
 /** The count in the client's next `<a/>`, which it is asked for. */
 export async function handled(peer: Peer): Promise<number> {
   await peer.send(sm('r'));
-  return Number((await peer.expect('a')).attr('h'));
+  const ack = await answer(peer);
+  assert.is(ack.name, 'a');
+  return Number(ack.attr('h'));
 }
 
 /** The elements as one text, for one segment. */

@@ -166,8 +166,9 @@ test('E-29: a new session asks for the resource of the options, or else for the 
 });
 
 test('N-14: without implicit reconnects a refusal ends the run, and no resource is asked for', async (rig) => {
-  const { answer, client, states } = await refuse(rig, sm('failed'), { allowImplicitReconnect: false });
+  const { answer, client, peer, states } = await refuse(rig, sm('failed'), { allowImplicitReconnect: false });
   assert.is(answer.name, '/stream');
+  await peer.close();
   await client.waitFor('failed');
   assert.is(client.getSnapshot().failure?.kind, 'session');
   assert.equal(states(), ['unconfirmed', 'unconfirmed', 'unconfirmed', 'lost']);
