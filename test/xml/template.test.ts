@@ -80,6 +80,21 @@ test('gives a new element for every evaluation', () => {
   assert.equal(second, el('a', { id: '2' }, el('b', {}, '2')));
 });
 
+test('is parsed once', () => {
+  let reads = 0;
+  const literals = Object.assign(['<a>', '</a>'], { raw: [] });
+  const strings = new Proxy(literals, {
+    get(target, key) {
+      reads += 1;
+      return Reflect.get(target, key);
+    },
+  });
+  xml(strings, 1);
+  const once = reads;
+  assert.equal(xml(strings, 2), el('a', {}, '2'));
+  assert.is(reads, once);
+});
+
 test('refuses what is not one well-formed element', () => {
   const malformed = [
     '',
