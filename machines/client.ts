@@ -388,7 +388,8 @@ export const clientMachine = setup({
     noteFree: assign({ stuck: false }),
     noteDeadline: assign({
       stopBy: ({ context: { world, settings }, event }) =>
-        world.now + ((event.type === 'stop' ? event.within : undefined) ?? settings.shutdownTimeout),
+        world.now +
+        Math.min((event.type === 'stop' ? event.within : undefined) ?? settings.shutdownTimeout, LONGEST_DELAY),
     }),
     beginGap: assign({ offlineSince: ({ context }) => context.world.now }),
     forgetFailures: assign({ failures: 0 }),

@@ -78,12 +78,21 @@ export function chooseMechanism(
 }
 
 const NEXT_MECHANISM = ['invalid-mechanism', 'mechanism-too-weak', 'encryption-required'];
-const ASK_AGAIN = ['not-authorized', 'account-disabled', 'credentials-expired', 'invalid-authzid'];
+
+/** SASL failures that are about the credentials, so that others may do better. RFC 6120 §6.5 */
+export const CREDENTIAL_REFUSALS: readonly string[] = [
+  'not-authorized',
+  'account-disabled',
+  'credentials-expired',
+  'invalid-authzid',
+];
+
 const WITHOUT_PASSWORD = ['EXTERNAL', 'ANONYMOUS'];
 
 /** What a SASL failure means for the run. RFC 6120 §6.5 */
 function refusal(condition: string, text: string | null): Failure {
-  const retry = condition === 'temporary-auth-failure' ? 'backoff' : ASK_AGAIN.includes(condition) ? 'user' : 'never';
+  const retry =
+    condition === 'temporary-auth-failure' ? 'backoff' : CREDENTIAL_REFUSALS.includes(condition) ? 'user' : 'never';
   return { kind: 'auth', stage: 'auth', condition, ...(text !== null && { text }), retry };
 }
 
@@ -158,8 +167,8 @@ export const saslMachine = setup({
       chooseMechanism({ ...context, unbound: true }) !== null,
     nextMechanism: ({ context }) =>
       isRefusal(context, NEXT_MECHANISM) ||
-      (isRefusal(context, ASK_AGAIN) && WITHOUT_PASSWORD.includes(context.choice?.mechanism ?? '')),
-    askAgain: ({ context }) => isRefusal(context, ASK_AGAIN) && context.retries + 1 < context.asks,
+      (isRefusal(context, CREDENTIAL_REFUSALS) && WITHOUT_PASSWORD.includes(context.choice?.mechanism ?? '')),
+    askAgain: ({ context }) => isRefusal(context, CREDENTIAL_REFUSALS) && context.retries + 1 < context.asks,
   },
   delays: {
     step: ({ context }) => context.timeout,

@@ -147,7 +147,7 @@ export class Client implements AsyncDisposable {
 
   /**
    * Writes what can still be written, ends the session and the connection, and resolves when nothing is left of them. Legal
-   * in every state and from every handler; never rejects.
+   * in every state and from every handler; never rejects. Stopping again changes nothing.
    *
    * @param options.timeout milliseconds for all of it but the closing of the socket, which has another second; default
    *   `shutdownTimeout`.

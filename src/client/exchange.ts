@@ -1,5 +1,5 @@
 import type { Failure } from '../../machines/failure.ts';
-import type { Choice } from '../../machines/sasl.ts';
+import { type Choice, CREDENTIAL_REFUSALS } from '../../machines/sasl.ts';
 import { createMechanism } from '../sasl/mechanisms.ts';
 import type { SaltedPasswordCache } from '../sasl/salted-password.ts';
 import { type Mechanism, SaslError } from '../sasl/types.ts';
@@ -51,6 +51,8 @@ export interface ExchangeHost {
 export class Exchange {
   readonly #host: ExchangeHost;
   #credentials: Credentials | null = null;
+  /** The refusal that the application was told of when it gave them. */
+  #told: Failure | null = null;
   #mechanism: Mechanism | null = null;
   /** What came last with a challenge or success. */
   #data = '';
@@ -66,7 +68,9 @@ export class Exchange {
 
   async ask(request: CredentialRequest): Promise<boolean> {
     // What was not refused is good for another mechanism, too: nobody is asked twice for the same.
-    if (request.mechanism === 'ANONYMOUS' || (this.#credentials !== null && request.failure === null)) return true;
+    const refused = request.failure !== this.#told && CREDENTIAL_REFUSALS.includes(request.failure?.condition ?? '');
+    if (request.mechanism === 'ANONYMOUS' || (this.#credentials !== null && !refused)) return true;
+    this.#told = request.failure;
     const given = await failing(() => this.#host.credentials(request), 'user', 'the credentials could not be had');
     if (given === null || given === undefined) return false;
     this.#credentials = typeof given === 'string' ? { password: given } : given;

@@ -3,6 +3,7 @@ import type { Endpoint } from '../../machines/endpoint.ts';
 import { type Failure, isFailure, type Stage } from '../../machines/failure.ts';
 import type { NegotiationEvent, Security, StreamError, StreamEvent, WireCommand } from '../../machines/wire.ts';
 import { NS } from '../namespaces.ts';
+import { isStanzaName } from '../stanza/stanza.ts';
 import { Connection, type ConnectionHandler } from '../stream/connection.ts';
 import { decodeBind, decodeHeader, decodeLegacySession, decodeNonza, parseCount } from '../stream/decode.ts';
 import { BIND_ID, encodeCommand, encodeHeader, LEGACY_SESSION_ID } from '../stream/encode.ts';
@@ -366,7 +367,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   }
 
   element(element: Element): void {
-    if (element.namespace === NS.client) this.#stanza(element);
+    if (element.namespace === NS.client && isStanzaName(element.name)) this.#stanza(element);
     else if (element.namespace === NS.sm && (element.name === 'r' || element.name === 'a')) this.#acknowledge(element);
     else this.#nonza(element);
   }

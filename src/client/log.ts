@@ -20,7 +20,7 @@ export function attachLogger(logger: Logger, jid: string, events: Emitter<Client
   events.on('resumed', () => log.info('resumed'));
   events.on('online', ({ gapMs }) => log.debug(`online after ${gapMs} ms`));
   events.on('suspended', ({ reason }) => log.warn(`suspended${why(reason)}`));
-  events.on('destroyed', ({ reason }) => log.warn(`session destroyed${why(reason)}`));
+  events.on('destroyed', ({ reason }) => log[reason === null ? 'info' : 'warn'](`session destroyed${why(reason)}`));
   events.on('waiting', ({ attempt, delay, reason }) => log.warn(`attempt ${attempt} in ${delay} ms${why(reason)}`));
   events.on('failure', ({ failure }) => log.error(`failed${why(failure)}`));
   events.on('stopped', () => log.info('stopped'));

@@ -71,7 +71,7 @@ export interface ClientOptions extends TlsOptions {
   readonly lang?: string;
   /** How long connecting and each step of negotiation may take (default 60,000). */
   readonly negotiationTimeout?: number;
-  /** How long `stop` waits for the server's farewell (default 5,000). */
+  /** How long `stop` may take: what waits to be written, and the server's farewell (default 5,000). */
   readonly shutdownTimeout?: number;
   /** The pauses between attempts, each random below a growing ceiling (default start 1,000, factor 1.2, cap 60,000). */
   readonly backoff?: Partial<BackoffPolicy>;

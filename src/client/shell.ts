@@ -10,7 +10,7 @@ import { SaltedPasswordCache } from '../sasl/salted-password.ts';
 import { StanzaError } from '../stanza/error.ts';
 import type { Message } from '../stanza/message.ts';
 import type { Presence } from '../stanza/presence.ts';
-import { elementOf, Stanza } from '../stanza/stanza.ts';
+import { elementOf, isStanzaName, Stanza } from '../stanza/stanza.ts';
 import { causeOf, failureOf } from '../transport/failure.ts';
 import { discover } from '../transport/resolver.ts';
 import { Attributes, Element, el } from '../xml/element.ts';
@@ -123,23 +123,23 @@ export class Shell implements Effects, LinkHost {
   /** Takes a stanza to be sent. Never throws: what is wrong with it becomes the state of the token. */
   send(stanza: Element, through: Outbox = this.outbox): Token {
     const token = this.#token(stanza);
-    const fault = faultOf(stanza);
-    if (fault !== null) token.become('failed', new TypeError(fault));
-    else if (!this.accepting) token.become('failed', new StateError(NOT_RUNNING));
-    else through.push(token);
+    this.#take(token, faultOf(stanza), through);
     return token;
   }
 
   /** Sends a request and waits for its reply. */
   request(iq: Element, options: RequestOptions = {}, through: Outbox = this.outbox): Promise<unknown> {
-    const type = iq.attr('type');
     const token = this.#token(iq);
     const reply = this.requests.wait(token, iq.attr('to'), () => this.#jid, options);
-    if (iq.name !== 'iq' || (type !== 'get' && type !== 'set')) {
-      token.become('failed', new TypeError('a request is an iq of type get or set'));
-    } else if (!this.accepting) token.become('failed', new StateError(NOT_RUNNING));
-    else if (token.state === 'queued') through.push(token);
+    this.#take(token, isRequest(iq) ? faultOf(iq) : 'a request is an iq of type get or set', through);
     return reply;
+  }
+
+  /** Queues a token, unless something is wrong. */
+  #take(token: Outgoing, fault: string | null, through: Outbox): void {
+    if (fault !== null) token.become('failed', new TypeError(fault));
+    else if (!this.accepting) token.become('failed', new StateError(NOT_RUNNING));
+    else if (token.state === 'queued') through.push(token);
   }
 
   #token(stanza: Element): Outgoing {
@@ -217,7 +217,8 @@ export class Shell implements Effects, LinkHost {
     const known = link?.session === session ? link.refusedCount : null;
     if (known !== null) session.ledger.ack(known);
     const unsettled = session.ledger.take();
-    const resend = this.options.resend && reason !== null;
+    // What hooks have sent is theirs to send again.
+    const resend = this.options.resend && reason !== null && announced;
     const again: Outgoing[] = [];
     for (const token of unsettled) {
       if (resend && token.element?.name === 'message') again.push(delayed(token));
@@ -312,10 +313,13 @@ export class Shell implements Effects, LinkHost {
     const preparation: Preparation = {
       jid: this.#jid,
       features,
-      send: (stanza) => this.send(elementOf(stanza), early),
-      request: (iq, options) => this.request(elementOf(iq), options, early),
+      send: (stanza) => this.send(elementOf(stanza), through()),
+      request: (iq, options) => this.request(elementOf(iq), options, through()),
       signal,
     };
+    // What a hook sends when it is not waited for any more goes the way of everything else.
+    let awaited = true;
+    const through = () => (awaited && !signal.aborted ? early : this.outbox);
     try {
       for (const hook of this.hooks) {
         signal.throwIfAborted();
@@ -329,6 +333,8 @@ export class Shell implements Effects, LinkHost {
         text: 'a before-established hook failed',
         retry: 'user',
       } satisfies Failure;
+    } finally {
+      awaited = false;
     }
   }
 
@@ -379,7 +385,7 @@ export class Shell implements Effects, LinkHost {
   }
 }
 
-/** What the application names, checked; a mistake of its own is a failure that waits for it. */
+/** What the application names, checked. What it throws is told apart from trouble with the DNS. */
 async function applicationEndpoints(
   ask: () => readonly EndpointOption[] | Promise<readonly EndpointOption[]>,
 ): Promise<readonly Endpoint[]> {
@@ -424,12 +430,13 @@ function identified(stanza: Element, id: string): Element {
   return new Element(stanza.name, stanza.namespace, attrs, stanza.children, stanza.lang);
 }
 
-const STANZAS: readonly string[] = ['iq', 'message', 'presence'];
+const isRequest = (iq: Element): boolean => iq.name === 'iq' && ['get', 'set'].includes(iq.attr('type') ?? '');
+
 const IQ_TYPES: readonly string[] = ['error', 'get', 'result', 'set'];
 
 /** What keeps an element from being sent as a stanza; null if nothing does. RFC 6120 §8 */
 function faultOf(stanza: Element): string | null {
-  if (!STANZAS.includes(stanza.name) || stanza.namespace !== NS.client) return 'not a message, presence or iq';
+  if (!isStanzaName(stanza.name) || stanza.namespace !== NS.client) return 'not a message, presence or iq';
   if (stanza.name !== 'iq') return null;
   if (!IQ_TYPES.includes(stanza.attr('type') ?? '')) return 'an iq has a type of get, set, result or error';
   return stanza.attr('type') === 'error' && !stanza.find('error') ? 'an iq of type error contains an error' : null;

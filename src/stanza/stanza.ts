@@ -33,6 +33,11 @@ export class Stanza {
   }
 }
 
+/** Whether elements of that name are stanzas, in the right namespace. RFC 6120 §8 */
+export function isStanzaName(name: string): boolean {
+  return name === 'message' || name === 'presence' || name === 'iq';
+}
+
 /** The element of a stanza, or the element itself. */
 export function elementOf(stanza: Element | Stanza): Element {
   return stanza instanceof Stanza ? stanza.element : stanza;

@@ -26,7 +26,7 @@ const LINES: { [T in keyof ClientEvents]?: [event: Omit<ClientEvents[T], 'type'>
   resumed: [{ jid: 'a@b/c' }, 'info resumed'],
   online: [{ jid: 'a@b/c', resumed: true, gapMs: 5 }, 'debug online after 5 ms'],
   suspended: [{ reason: lost }, 'warn suspended: network failure (online): cable pulled'],
-  destroyed: [{ reason: null }, 'warn session destroyed'],
+  destroyed: [{ reason: null }, 'info session destroyed'],
   waiting: [
     { attempt: 2, delay: 100, reason: lost },
     'warn attempt 2 in 100 ms: network failure (online): cable pulled',
