@@ -167,8 +167,7 @@ export function assemble(
   outer?: string,
 ): Element {
   const lang = languageIn(attrs, outer);
-  const nodes: Node[] = [];
-  collect(children, nodes, namespace, lang);
+  const nodes = nodesOf(children, namespace, lang);
   const element = new Element(name, namespace ?? CLIENT_NAMESPACE, attrs, nodes, lang);
   return namespace === undefined ? float(element) : element;
 }
@@ -183,6 +182,17 @@ export function languageIn(attrs: Readonly<Record<string, string>>, outer: strin
 export function inWords(value: NonNullable<AttributeValue>): string {
   if (value.toString === Object.prototype.toString) throw new XmlError('invalid-xml', 'an object that is not text');
   return String(value);
+}
+
+/** What was given as children, as it is inside an element of that namespace and language. */
+function nodesOf(children: readonly Child[], namespace: string | undefined, lang: string | undefined): readonly Node[] {
+  // Most elements have one child: an array of one takes a tenth of the room that an empty one takes after a push.
+  const [only] = children;
+  if (children.length === 1 && only instanceof Element) return [adopt(only, namespace, lang)];
+  if (children.length === 1 && typeof only === 'string' && only !== '') return [only];
+  const nodes: Node[] = [];
+  collect(children, nodes, namespace, lang);
+  return nodes;
 }
 
 /** Flattens what was given as children, and joins neighbouring texts as a parser would. */
@@ -208,8 +218,7 @@ function adopt(child: Element, namespace: string | undefined, outer: string | un
   const lang = languageIn(attrs, outer);
   if (lang === child.lang && !(floating && namespace !== undefined)) return child;
   const settled = floating ? namespace : child.namespace;
-  const nodes: Node[] = [];
-  collect(children, nodes, settled, lang);
+  const nodes = nodesOf(children, settled, lang);
   const copy = new Element(name, settled ?? CLIENT_NAMESPACE, attrs, nodes, lang);
   return settled === undefined ? float(copy) : copy;
 }

@@ -13,10 +13,18 @@ const START =
 const INNER = `${START}\\-.0-9\\u00B7\\u0300-\\u036F\\u203F\\u2040`;
 const NAME = new RegExp(`^[${START}][${INNER}]*$`);
 
+/** Names found good: there are few of them, and a look-up takes half as long. Bounded, for anybody may think of names. */
+const known = new Set<string>();
+const KNOWN = 500;
+const KNOWN_LENGTH = 50;
+
 /**
  * Whether `name` can be the name of an element or attribute: a name without a colon (Namespaces in XML 1.0 §3), in the
  * Basic Multilingual Plane, for sax reads no others and what we could not read we do not write.
  */
 export function isName(name: string): boolean {
-  return NAME.test(name);
+  if (known.has(name)) return true;
+  const good = NAME.test(name);
+  if (good && name.length <= KNOWN_LENGTH && known.size < KNOWN) known.add(name);
+  return good;
 }
