@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import * as assert from 'uvu/assert';
 import { SimulatedClock } from 'xstate';
 import { TimeoutError } from '../../src/client/error.ts';
@@ -45,6 +46,31 @@ test('ends once', async () => {
   clock.increment(10);
   assert.is(await outcome, 'a');
   assert.is(ends.undone, 1);
+});
+
+test('leaves no timer and no listener behind', async () => {
+  const armed = new Set<unknown>();
+  const clock = {
+    setTimeout: () => {
+      const timer = {};
+      armed.add(timer);
+      return timer;
+    },
+    clearTimeout: (timer: unknown) => void armed.delete(timer),
+    now: () => 0,
+  };
+  const { signal } = new AbortController();
+  let resolve: () => void = () => {};
+  const promise = wait<void>(clock, { timeout: 10, signal }, 'waiting', (done) => {
+    resolve = done;
+    return () => {};
+  });
+  assert.is(armed.size, 1);
+  assert.is(getEventListeners(signal, 'abort').length, 1);
+  resolve();
+  await promise;
+  assert.is(armed.size, 0);
+  assert.is(getEventListeners(signal, 'abort').length, 0);
 });
 
 test('times out, and not before', async () => {
