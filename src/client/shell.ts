@@ -19,7 +19,7 @@ import { ABORTED, ConnectionError, StateError } from './error.ts';
 import type { ClientEvents } from './events.ts';
 import { Exchange } from './exchange.ts';
 import { Filters } from './filters.ts';
-import { Inbound, type InboundSession } from './inbound.ts';
+import { Inbound, type InboundSession, type InboundTarget } from './inbound.ts';
 import { Link, type LinkHost, type LinkOptions, PROBE_ID } from './link.ts';
 import { attachLogger } from './log.ts';
 import { clientLogic, type Effects, register } from './logic.ts';
@@ -49,7 +49,7 @@ export type Hook = (preparation: Preparation) => unknown;
  * Everything of a client that is not its chart: it carries out what the chart commands, keeps what must not be in a chart,
  * and moves stanzas.
  */
-export class Shell implements Effects, LinkHost {
+export class Shell implements Effects, InboundTarget, LinkHost {
   readonly options: ResolvedOptions;
   readonly actor: ClientActor;
   readonly emitter: Emitter<ClientEvents>;
@@ -79,17 +79,7 @@ export class Shell implements Effects, LinkHost {
     if (options.given.logger) attachLogger(options.given.logger, options.jid.toString(), this.emitter);
     this.requests = new Requests(options.clock);
     this.outbox = this.#newOutbox();
-    this.inbound = new Inbound(this.inboundFilters, {
-      message: (message: Message) => this.emitter.emit('message', message),
-      presence: (presence: Presence) => this.emitter.emit('presence', presence),
-      reply: (iq) => {
-        if (this.requests.settle(iq) || iq.attr('id') === PROBE_ID) return;
-        this.emitter.emit('invalid', { element: iq, reason: 'a reply that nobody waits for' });
-      },
-      answer: (iq) => this.#answer(iq),
-      report: (error, element) => this.report(error, element),
-      invalid: (element, reason) => this.emitter.emit('invalid', { element, reason }),
-    });
+    this.inbound = new Inbound(this.inboundFilters, this);
     this.#linkOptions = linkOptions(options);
     this.actor = createActor(clientLogic, {
       input: { settings: options.settings },
@@ -162,20 +152,6 @@ export class Shell implements Effects, LinkHost {
     return new Outbox(this.outboundFilters, this.options.queueLimit, this.#reportListener, (stuck) =>
       this.tell({ type: stuck ? 'flow.stuck' : 'flow.free' }),
     );
-  }
-
-  /** Answers a request; what cannot be written as XML is answered with an error. */
-  #answer(iq: Element): void {
-    const token = new Outgoing(iq.attr('id') ?? '', iq, this.#reportListener);
-    token.onStateChange((state) => {
-      if (state !== 'failed') return;
-      this.report(token.error, iq);
-      const { id, to } = iq.attrs;
-      this.outbox.push(
-        new Outgoing(id ?? '', el('iq', { type: 'error', id, to }, UNSERIALIZABLE.toElement()), this.#reportListener),
-      );
-    });
-    this.outbox.push(token);
   }
 
   // What the chart commands.
@@ -357,6 +333,37 @@ export class Shell implements Effects, LinkHost {
 
   receive(stanza: Element, session: InboundSession): void {
     this.inbound.receive(stanza, session);
+  }
+
+  message(message: Message): void {
+    this.emitter.emit('message', message);
+  }
+
+  presence(presence: Presence): void {
+    this.emitter.emit('presence', presence);
+  }
+
+  reply(iq: Element): void {
+    if (this.requests.settle(iq) || iq.attr('id') === PROBE_ID) return;
+    this.invalid(iq, 'a reply that nobody waits for');
+  }
+
+  invalid(element: Element, reason: string): void {
+    this.emitter.emit('invalid', { element, reason });
+  }
+
+  /** Answers a request; what cannot be written as XML is answered with an error. */
+  answer(iq: Element): void {
+    const token = new Outgoing(iq.attr('id') ?? '', iq, this.#reportListener);
+    token.onStateChange((state) => {
+      if (state !== 'failed') return;
+      this.report(token.error, iq);
+      const { id, to } = iq.attrs;
+      this.outbox.push(
+        new Outgoing(id ?? '', el('iq', { type: 'error', id, to }, UNSERIALIZABLE.toElement()), this.#reportListener),
+      );
+    });
+    this.outbox.push(token);
   }
 
   drained(): void {
