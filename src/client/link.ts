@@ -236,7 +236,11 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
       this.#violate('policy-violation', 'data behind the end of authentication');
       return false;
     }
-    if (this.exchange !== null) connection.limits = this.#options.limits.online;
+    if (this.exchange !== null) {
+      connection.limits = this.#options.limits.online;
+      // Nothing secret is kept for longer than it is needed.
+      this.exchange = null;
+    }
     connection.reset();
     return true;
   }
