@@ -49,14 +49,13 @@ test('listening ends by hand, by using, and by a signal', () => {
   const byHand = emitter.on('number', hear('hand'));
   const byUsing = emitter.on('number', hear('using'));
   emitter.on('number', hear('signal'), { signal: controller.signal });
-  assert.is(emitter.count('number'), 3);
+  emitter.emit('number', 1);
   byHand.unsubscribe();
   byHand.unsubscribe();
   byUsing[Symbol.dispose]();
   controller.abort();
-  assert.is(emitter.count('number'), 0);
-  emitter.emit('number', 1);
-  assert.equal(heard, []);
+  emitter.emit('number', 2);
+  assert.equal(heard, ['hand 1', 'using 1', 'signal 1']);
 });
 
 test('a signal that is aborted already never begins', () => {
@@ -64,7 +63,6 @@ test('a signal that is aborted already never begins', () => {
   emitter.on('number', hear('a'), { signal: AbortSignal.abort() });
   emitter.emit('number', 1);
   assert.equal(heard, []);
-  assert.is(emitter.count('number'), 0);
 });
 
 test('nothing is left on a signal by those who stopped listening', () => {
@@ -117,7 +115,8 @@ test('who throws, or promises and fails, is reported, stays, and harms nobody', 
     [thrown, 'number', 1],
     [rejected, 'number', 1],
   ]);
-  assert.is(emitter.count('number'), 3);
+  emitter.emit('number', 2);
+  assert.is(reports.at(-1)?.[0], thrown, 'it is still there');
 });
 
 test.run();
