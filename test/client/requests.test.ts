@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { SimulatedClock } from 'xstate';
 import { StateError, TimeoutError } from '../../src/client/error.ts';
 import { accepts, ReplyError, type RequestOptions, Requests } from '../../src/client/requests.ts';
 import { DeliveryError, Outgoing } from '../../src/client/token.ts';
@@ -6,7 +7,7 @@ import { JID } from '../../src/jid.ts';
 import { StanzaError } from '../../src/stanza/error.ts';
 import { type Element, el } from '../../src/xml/element.ts';
 import { suite } from '../harness.ts';
-import { idle, SimulatedClock } from './rig.ts';
+import { idle } from './rig.ts';
 
 const test = suite('client/requests');
 

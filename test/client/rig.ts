@@ -1,13 +1,9 @@
 /** What the tests of a client's parts share. */
-import { SimulatedClock } from 'xstate';
 import { Filters } from '../../src/client/filters.ts';
 import { Outbox, type Wire } from '../../src/client/outbox.ts';
 import { type DeliveryState, Outgoing } from '../../src/client/token.ts';
-import type { Element } from '../../src/xml/element.ts';
-import { el } from '../../src/xml/element.ts';
+import { type Element, el } from '../../src/xml/element.ts';
 import { serialize } from '../../src/xml/serializer.ts';
-
-export { SimulatedClock };
 
 /** A wire that keeps what it is given and acknowledges nothing. */
 export class FakeWire implements Wire {
