@@ -48,7 +48,7 @@ export function decodeFeatures(element: Element): Features {
   const mechanisms = element.find('mechanisms', NS.sasl);
   const bindings = element.find('sasl-channel-binding', NS.bindings);
   const session = element.find('session', NS.session);
-  return {
+  return detached({
     starttls: starttls ? (starttls.find('required') ? 'required' : 'optional') : null,
     mechanisms: mechanisms?.filter('mechanism').map((mechanism) => mechanism.text.trim()) ?? [],
     bindings: bindings?.filter('channel-binding').flatMap((binding) => binding.attr('type') ?? []) ?? null,
@@ -56,7 +56,12 @@ export function decodeFeatures(element: Element): Features {
     sm: element.find('sm', NS.sm) !== undefined,
     session: session ? (session.find('optional') ? 'optional' : 'required') : null,
     all: element.elements.map((feature) => `{${feature.namespace}}${feature.name}`),
-  };
+  });
+}
+
+/** A copy. Strings that were read are slices of what came in, and keep all of it for as long as they are kept. */
+function detached<T>(value: T): T {
+  return structuredClone(value);
 }
 
 /** RFC 6120 §4.9 */
@@ -115,11 +120,11 @@ function decodeSm(element: Element): NegotiationEvent | null {
 
 function decodeTicket(element: Element): Ticket {
   const resumable = element.attr('resume') === 'true' || element.attr('resume') === '1';
-  return {
+  return detached({
     id: (resumable && element.attr('id')) || null,
     max: parseCount(element.attr('max')),
     location: parseHost(element.attr('location') ?? ''),
-  };
+  });
 }
 
 /** The answer to our bind request. RFC 6120 §7.6 */
@@ -138,7 +143,7 @@ export function decodeBind(iq: Element): NegotiationEvent {
 function fullJid(text: string): string | null {
   try {
     const jid = JID.parse(text.trim());
-    return jid.resource === undefined ? null : jid.toString();
+    return jid.resource === undefined ? null : detached(jid.toString());
   } catch {
     return null;
   }

@@ -225,9 +225,6 @@ export class Reader {
     if (depth === 0 && this.#closed) throw malformed('a second root');
     if (depth > this.limits.depth) throw excessive('elements too deep');
     if (depth === 1) this.#start = this.#sax.startTagPosition - 1;
-    this.#count = 0;
-    this.#attrs = undefined;
-    this.#namespace = undefined;
   }
 
   #attribute(name: string, written: string): void {
@@ -272,6 +269,9 @@ export class Reader {
       this.#prefixed = [];
     }
     const attrs = this.#attrs ?? NO_ATTRIBUTES;
+    this.#count = 0;
+    this.#attrs = undefined;
+    this.#namespace = undefined;
     const lang = languageIn(attrs, parent?.element.lang);
     const element = name.includes(':')
       ? new Element(local(name), namespaceOf(name, scope), attrs, NO_CHILDREN, lang)
