@@ -87,5 +87,6 @@ function reason(event: { type: string }): string {
     | null
     | undefined;
   const details = cause?.condition ?? cause?.text;
-  return details === undefined ? why : `${why}: ${details}`;
+  // What a server says must not move the cursor of whoever reads it.
+  return details === undefined ? why : `${why}: ${details.replace(/\p{Cc}/gu, ' ')}`;
 }

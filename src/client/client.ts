@@ -316,7 +316,7 @@ export class Client implements AsyncDisposable {
     });
   }
 
-  /** An id that is not used twice and that nobody can guess. */
+  /** An id that is not used twice and that nobody can guess who has not seen another one. */
   newId(): string {
     return this.#shell.newId();
   }

@@ -142,7 +142,7 @@ export class Shell implements Effects, InboundTarget, LinkHost {
 
   readonly #reportListener = (error: unknown): void => this.report(error);
 
-  /** An id that nobody can guess and that is not used twice. */
+  /** An id that is not used twice and that nobody can guess who has not seen another one. */
   newId(): string {
     this.#count += 1;
     return this.#prefix + this.#count.toString(36);
