@@ -241,6 +241,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
       // Nothing secret is kept for longer than it is needed.
       this.exchange = null;
     }
+    this.#stage = 'stream';
     connection.reset();
     return true;
   }
