@@ -14,7 +14,7 @@ import {
 } from '../../src/index.ts';
 import { sharedCertificates } from '../../src/testing/certificates.ts';
 import type { Peer } from '../../src/testing/peer.ts';
-import { NS } from './dialogue.ts';
+import { asked, NS, online, sm } from './dialogue.ts';
 import { type Rig, type Subject, sleep, sockets } from './rig.ts';
 
 const test = sockets('sockets/resolution');
@@ -449,6 +449,16 @@ test('see-other-host while online: a pause first, then there', async (rig) => {
   assert.is(subject.dialed.length, 1);
   await subject.client.once('online');
   assert.equal(places(subject), [`application:${redirecting.port}`, `redirect:${server.port}`]);
+});
+
+test('see-other-host while online: the session goes along', async (rig) => {
+  const { peer, next, journal, dialed } = await online(rig);
+  await redirect(peer, `127.0.0.1:${dialed[0]?.port}`);
+  const there = await next();
+  assert.is((await asked(there, sm('sm'))).attr('previd'), 'sm-1');
+  await there.send(sm('resumed', { previd: 'sm-1', h: 0 }));
+  await journal.until('online again');
+  assert.is(dialed.at(-1)?.source, 'redirect');
 });
 
 test('see-other-host while online, again and again: never without a pause', async (rig) => {
