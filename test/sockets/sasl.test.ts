@@ -183,6 +183,20 @@ test('a binding that cannot be tried otherwise is refused like any other', async
   assert.is(verdict(await failure(rig.client(server, ALONE))), 'auth not-authorized user');
 });
 
+test('a server that is only out of order says nothing of the binding', async (rig) => {
+  const server = await rig.scripted(
+    async (peer) => {
+      await unannounced(peer, 'SCRAM-SHA-1-PLUS', 'SCRAM-SHA-1');
+      await peer.expect('auth');
+      await refuse(peer, 'temporary-auth-failure');
+      await peer.expect('/stream');
+    },
+    { domain: DOMAIN },
+  );
+  const subject = rig.client(server, { ...ALONE, maxInitialAttempts: 1 });
+  assert.is(verdict(await failure(subject)), 'auth temporary-auth-failure backoff');
+});
+
 // Credentials.
 
 /** Gives `answers` one after the other, and keeps what it was told. */
@@ -528,6 +542,7 @@ const NONSENSE: Record<string, [verdict: string, answer: string]> = {
   'success at once': ['auth server-signature-missing never', segment(sasl('success'))],
   'success with something else': ['auth server-signature-wrong never', segment(sasl('success', base64('v=AAAA')))],
   'a challenge that is not base64': ['auth incorrect-encoding never', segment(sasl('challenge', '*'))],
+  'a challenge cut short': ['auth incorrect-encoding never', segment(sasl('challenge', 'cj1'))],
   'an empty challenge': ['auth malformed-challenge never', segment(sasl('challenge'))],
   'success before there was an answer': [
     'protocol - never',
