@@ -107,6 +107,25 @@ test('P-39, N-50: who does not answer is taken for dead', async (rig) => {
   assert.equal(journal.read(), ['suspended timeout', 'waiting 1 timeout']);
 });
 
+test('P-39: that the server is asked is told', async (rig) => {
+  const { client, clock } = await live(rig, 'sm', async (peer) => peer.silence());
+  const probing = client.once('probing');
+  clock.increment(IDLE);
+  await probing;
+});
+
+test('B.4: who slept and cannot have heard the answer asks again', async (rig) => {
+  const { journal, clock, server } = await live(rig, 'sm', async (peer) => {
+    await peer.expect('r');
+    clock.increment(ANSWER + 3_600_000);
+    await peer.expect('r');
+    await peer.send(' ');
+  });
+  clock.increment(IDLE);
+  await server.done();
+  assert.equal(journal.read(), ['established', 'online anew']);
+});
+
 test('B.4: both limits can be set', async (rig) => {
   const { journal, clock } = await live(rig, 'sm', async (peer) => peer.silence(), {
     liveness: { idle: 10, answer: 5 },

@@ -21,6 +21,7 @@ async function down(rig: Rig, options: Partial<ClientOptions> = {}) {
   return { ...subject, server, attempts };
 }
 
+const LONG_PAUSE = { backoff: { start: 60_000, cap: 60_000 }, random: () => 1 };
 /** Pauses of 2, 4, 5, 5, 5 … seconds. */
 const SECONDS = { backoff: { start: 2_000, factor: 2, cap: 5_000 }, random: () => 0.999_999 };
 
@@ -136,7 +137,7 @@ test('E-15, C.8.9: stream errors are no way around the pauses', async (rig) => {
 
 test('retry, wake, and a network that is back end the pause', async (rig) => {
   const server = await rig.server();
-  const { client, journal } = await rig.online(server, { backoff: { start: 60_000, cap: 60_000 }, random: () => 1 });
+  const { client, journal } = await rig.online(server, LONG_PAUSE);
   for (const hint of [() => client.retry(), () => client.wake(), () => back(client)]) {
     journal.read();
     server.drop('rst');
@@ -202,6 +203,25 @@ test('N-14, E-1: no new session when the old one is not given back', async (rig)
   assert.equal(journal.read(), ['established', 'online anew']);
 });
 
+test('N-14, E-1: no new session where the old one cannot be asked for any more', async (rig) => {
+  const server = await rig.server();
+  const { journal } = await rig.online(server, NO_NEW_SESSION);
+  server.configure({ sm: false });
+  server.drop('rst');
+  await journal.until('failure session');
+});
+
+test('N-14, E-1: no new session after the time that the old one was to be kept', async (rig) => {
+  const clock = new SimulatedClock();
+  const server = await rig.server({ sm: { max: 30 } });
+  const { journal } = await rig.online(server, { clock, ...NO_NEW_SESSION, ...LONG_PAUSE });
+  journal.read();
+  server.drop('rst');
+  await journal.until('waiting 1 network');
+  clock.increment(30_000);
+  assert.equal(journal.read(), ['suspended network', 'waiting 1 network', 'destroyed session', 'failure session']);
+});
+
 test('N-14, E-1: the old session is as good as ever', async (rig) => {
   const server = await rig.server();
   const { journal } = await rig.online(server, NO_NEW_SESSION);
@@ -212,11 +232,7 @@ test('N-14, E-1: the old session is as good as ever', async (rig) => {
 test('C.1: a session that the server no longer keeps is given up while the client waits', async (rig) => {
   const clock = new SimulatedClock();
   const server = await rig.server({ sm: { max: 30 } });
-  const { client, journal } = await rig.online(server, {
-    clock,
-    backoff: { start: 60_000, cap: 60_000 },
-    random: () => 1,
-  });
+  const { client, journal } = await rig.online(server, { clock, ...LONG_PAUSE });
   journal.read();
   server.drop('rst');
   await journal.until('waiting 1 network');

@@ -195,4 +195,15 @@ test('N-10: the server is restarted, and the client comes back', async (rig) => 
   assert.equal(events, ['suspended network', 'destroyed session', ...BACK]);
 });
 
+test('X-21b, X-28b: the application sets options of the socket, and chooses the family of addresses', async (rig) => {
+  const server = await rig.server();
+  const families: unknown[] = [];
+  await rig.online(server, {
+    endpoints: [{ host: 'localhost', port: server.port }],
+    family: 4,
+    configureSocket: (socket) => families.push(socket.setKeepAlive(true).remoteFamily),
+  });
+  assert.equal(families, ['IPv4']);
+});
+
 test.run();

@@ -123,7 +123,7 @@ export class Rig {
       ca: server.ca,
       endpoints: [server.endpoint],
       backoff: { start: 1, factor: 1, cap: 1 },
-      connect,
+      ...(options.configureSocket === undefined && { connect }),
       ...options,
     });
     this.#clients.push(client);
