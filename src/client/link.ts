@@ -65,7 +65,8 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   readonly #options: LinkOptions;
   readonly #host: LinkHost;
   readonly #tell: (event: LinkEvent) => void;
-  readonly #controller = new AbortController();
+  /** Ends the opening of the connection; null once there is nothing left to open. */
+  #opening: AbortController | null;
   #connection: Connection | null = null;
   #stage: Stage = 'connect';
   /** The IQ of negotiation that is to be answered next. */
@@ -101,12 +102,13 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     this.#host = host;
     this.session = held ?? new Session();
     this.#tell = tell;
-    void this.#dial();
+    const opening = new AbortController();
+    this.#opening = opening;
+    void this.#dial(opening.signal);
   }
 
-  async #dial(): Promise<void> {
+  async #dial(signal: AbortSignal): Promise<void> {
     const { connect, dial: dialOptions } = this.#options;
-    const signal = this.#controller.signal;
     try {
       let socket: Duplex = await (connect
         ? connect(this.endpoint, { signal })
@@ -117,7 +119,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
       }
       if (this.endpoint.tls === 'direct') {
         this.#stage = 'tls';
-        socket = await this.#secure(socket, ['xmpp-client']);
+        socket = await this.#secure(socket, signal, ['xmpp-client']);
       }
       if (signal.aborted) socket.destroy();
       else this.#connected(socket);
@@ -133,9 +135,9 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     this.#tell({ type: 'transport.connected', security: this.#security() });
   }
 
-  #secure(socket: Duplex, alpn?: string[]): ReturnType<typeof secure> {
+  #secure(socket: Duplex, signal: AbortSignal, alpn?: string[]): ReturnType<typeof secure> {
     const { tls, domain } = this.#options;
-    return secure(socket, { ...tls, servername: domain, ...(alpn && { alpn }), signal: this.#controller.signal });
+    return secure(socket, { ...tls, servername: domain, ...(alpn && { alpn }), signal });
   }
 
   #security(): Security | null {
@@ -149,7 +151,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   destroy(): void {
     this.#carrying = false;
     this.#open = false;
-    this.#controller.abort();
+    this.#opening?.abort();
     this.#connection?.destroy();
   }
 
@@ -208,19 +210,20 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   /** Shakes hands after `<proceed/>`. RFC 6120 §5.4.3 */
   async secure(): Promise<void> {
     const connection = this.#connection;
-    if (connection === null) return;
+    const signal = this.#opening?.signal;
+    if (connection === null || signal === undefined) return;
     // Whatever came in the same segment has been seen when this goes on.
     await null;
     if (connection.finished) return;
     try {
       if (connection.trailing) throw injected();
       this.#upgrading = true;
-      connection.adopt(await this.#secure(connection.release()));
+      connection.adopt(await this.#secure(connection.release(), signal));
       this.#upgrading = false;
       const security = this.#security();
       if (security !== null) this.#tell({ type: 'tls.secured', security });
     } catch (error) {
-      if (this.#controller.signal.aborted) return;
+      if (signal.aborted) return;
       const failure = isFailure(error) ? error : failureOf(error, 'tls');
       connection.destroy();
       this.#tell({ type: 'tls.failed', failure });
@@ -296,6 +299,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     this.#stage = stage;
     if (this.#open) return;
     this.#open = true;
+    this.#opening = null;
     this.#awaiting = null;
     this.#carrying = true;
     if (this.#early !== null) queueMicrotask(() => this.#deliverEarly());
