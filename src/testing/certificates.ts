@@ -73,8 +73,7 @@ function makeKeyPair(): Promise<KeyPair> {
 /** A `GeneralName` of RFC 5280 §4.2.1.6 for a domain or an address. */
 function generalName(name: string): forge.asn1.Asn1 {
   if (isIP(name)) return asn1.create(asn1.Class.CONTEXT_SPECIFIC, 7, false, bytesFromIP(name));
-  const ascii = name.startsWith('*.') ? `*.${domainToASCII(name.slice(2))}` : domainToASCII(name);
-  return asn1.create(asn1.Class.CONTEXT_SPECIFIC, 2, false, ascii);
+  return asn1.create(asn1.Class.CONTEXT_SPECIFIC, 2, false, domainToASCII(name));
 }
 
 /** A `GeneralName` for a JID: `otherName` with an `id-on-xmppAddr` (RFC 6120 §13.7.1.4). */

@@ -96,10 +96,14 @@ export class Connection implements Negotiable {
     else this.#wire.start();
   }
 
-  /** @internal Closes the socket at once. */
-  destroy(): Promise<void> {
-    this.#wire.destroy();
+  /** @internal Settled when the socket is closed, which may be a while after the connection has ended. */
+  get closed(): Promise<void> {
     return this.#wire.closed;
+  }
+
+  /** @internal Closes the socket at once. */
+  destroy(): void {
+    this.#wire.destroy();
   }
 
   /** @internal Ends the stream for what the client did; nothing of it can be resumed. */

@@ -9,7 +9,10 @@ export interface Link {
   readonly faults: FaultList;
   /** Sends an element, or text as it is; `element` is what the text says. */
   send(what: Element | string, element?: Element): void;
-  /** Ends the stream in order, with a stream error if there is a condition (RFC 6120 §4.9.3). */
+  /**
+   * Ends the stream in order, with a stream error if there is a condition (RFC 6120 §4.9.3). A session that can be resumed
+   * still can be; `session.end` is for the other case.
+   */
   end(condition?: string, text?: string, ...details: Element[]): void;
   /** Drops the connection now. */
   drop(kind: DropKind): void;

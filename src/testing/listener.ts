@@ -48,7 +48,7 @@ export class Listener {
 }
 
 function listening(port: number, accept: (socket: Socket) => void): Promise<Server> {
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
+  const server = createServer({ allowHalfOpen: true }, accept);
   return new Promise((resolve, reject) => {
     // Kept: what cannot be accepted later on harms nobody, and the client sees it.
     server.on('error', reject);

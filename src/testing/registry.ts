@@ -68,7 +68,7 @@ export class Registry implements Iterable<Session> {
 
   /** Takes a session that is over out of the lists; its counter stays known. */
   remove(session: Session): void {
-    if (this.#byFull.get(session.full) === session) this.#byFull.delete(session.full);
+    this.#byFull.delete(session.full);
     const siblings = this.#byBare.get(session.bare);
     siblings?.delete(session);
     if (siblings?.size === 0) this.#byBare.delete(session.bare);

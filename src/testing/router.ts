@@ -37,7 +37,7 @@ export class Router {
     }
     for (const stanza of undelivered) {
       const sender = this.#registry.get(stanza.attr('from') ?? '');
-      if (sender !== undefined && sender !== session) this.#refuse(sender, stanza, 'recipient-unavailable');
+      if (sender !== undefined) this.#refuse(sender, stanza, 'recipient-unavailable');
     }
   }
 

@@ -81,6 +81,8 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
   readonly errors: unknown[] = [];
   readonly #logging: boolean;
   readonly #connections = new Map<number, Connection>();
+  /** Those whose socket is not closed yet, although the connection may have ended. */
+  readonly #sockets = new Set<Connection>();
   readonly #registry: Registry;
   readonly #router: Router;
   readonly #host: Host;
@@ -202,9 +204,10 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const { reject } of waiters) reject(new Error('the test server was closed'));
-    const sockets = this.connections.map((connection) => connection.destroy());
+    const sockets = [...this.#sockets];
+    for (const connection of sockets) connection.destroy();
     this.#registry.forget();
-    await Promise.all(sockets);
+    await Promise.all(sockets.map(({ closed }) => closed));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -215,6 +218,8 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
     this.#count += 1;
     const connection = new Connection(this.#host, socket, this.#count, direct);
     this.#connections.set(connection.number, connection);
+    this.#sockets.add(connection);
+    void connection.closed.then(() => this.#sockets.delete(connection));
     this.#tell('connected', connection);
     connection.start();
   }

@@ -52,11 +52,10 @@ export class Wire {
   #state: 'open' | 'silent' | 'closing' | 'closed' = 'open';
   #begun = false;
   #told = false;
-  #peerEnded = false;
   #error: Error | undefined;
   #linger: NodeJS.Timeout | undefined;
 
-  /** Takes over a socket that was just accepted, paused and with `allowHalfOpen`. */
+  /** Takes over a socket that was just accepted, with `allowHalfOpen`. */
   constructor(socket: Socket, lists: readonly FaultList[], handler: WireHandler) {
     this.#raw = socket;
     this.#socket = socket;
@@ -73,11 +72,6 @@ export class Wire {
   /** Whether the logic may still speak and is still heard. */
   get open(): boolean {
     return this.#state === 'open';
-  }
-
-  /** Whether it fell silent. */
-  get silent(): boolean {
-    return this.#state === 'silent';
   }
 
   /** What the socket failed with, if it did. */
@@ -170,11 +164,9 @@ export class Wire {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
     this.#outlet.finally(() => {
-      if (this.#peerEnded) this.#socket.destroySoon();
-      else {
-        this.#socket.end();
-        if (linger < Number.POSITIVE_INFINITY) this.#linger = setTimeout(() => this.#socket.destroy(), linger);
-      }
+      // Node closes the socket by itself once both sides have ended.
+      this.#socket.end();
+      if (linger < Number.POSITIVE_INFINITY) this.#linger = setTimeout(() => this.#socket.destroy(), linger);
     });
     this.#tell();
   }
@@ -209,7 +201,7 @@ export class Wire {
   }
 
   #attach(socket: Socket): void {
-    socket.on('data', this.#arrived).on('end', this.#ended).on('close', this.#gone).resume();
+    socket.on('data', this.#arrived).on('end', this.#ended).on('close', this.#gone);
   }
 
   #detach(): void {
@@ -221,9 +213,7 @@ export class Wire {
   };
 
   readonly #ended = (): void => {
-    this.#peerEnded = true;
     if (this.#state === 'open') this.#handler.ended();
-    else if (this.#state === 'closing') this.#socket.destroySoon();
   };
 
   /**

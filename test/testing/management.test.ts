@@ -43,6 +43,15 @@ test('it can be without resumption, by the wish of either', () =>
     assert.equal(Object.keys((await other.enable()).attrs), []);
   }));
 
+test('what was not granted cannot be resumed', () =>
+  withServer({}, async (server, connect, online) => {
+    const client = await online('orchard');
+    await client.enable('');
+    const other = await connect();
+    await other.login(server.ca);
+    assert.is((await other.resume(String(server.session(client.jid)?.smId), 0)).name, 'failed');
+  }));
+
 test('it can be unknown', () =>
   withServer({ sm: false }, async (server, connect, online) => {
     const client = await online('orchard');

@@ -12,6 +12,7 @@ export interface LoginOptions {
   username?: string;
   password?: string;
   mechanism?: string;
+  gs2?: 'y' | 'n';
   binding?: 'tls-exporter' | 'tls-server-end-point' | 'tls-unique';
 }
 
@@ -110,13 +111,13 @@ export class RawClient {
 
   /** Authenticates; the name and condition of what the server said last. */
   async authenticate(options: LoginOptions = {}): Promise<string> {
-    const { username = 'romeo', password = 'secret', mechanism = 'PLAIN', binding } = options;
+    const { username = 'romeo', password = 'secret', mechanism = 'PLAIN', gs2 = 'n', binding } = options;
     const data = binding && this.#binding(binding);
     const sasl = createMechanism(mechanism, {
       username,
       password,
       binding: data && binding ? { type: binding, data } : null,
-      gs2: data ? 'p' : 'n',
+      gs2: data ? 'p' : gs2,
     });
     const initial = await sasl.start();
     const text = initial === null ? '' : Buffer.from(initial).toString('base64') || '=';
@@ -165,6 +166,15 @@ export class RawClient {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** Closes the socket and waits until it is. */
+  async close(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.closed) return;
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.destroy();
+    await closed;
   }
 
   #binding(type: NonNullable<LoginOptions['binding']>): Buffer {

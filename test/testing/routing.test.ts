@@ -69,8 +69,10 @@ test('a message to a bare JID goes to the most available session', () =>
     server.configure({ bareMessages: 'highest' });
     romeo.write("<message to='juliet@localhost' id='4' type='headline'/>");
     assert.equal([await next(high), await next(low)], ['4', '4']);
-    romeo.write(`<message to='${never.jid}' id='5'/>`);
+    romeo.write(`<message to='juliet@localhost' id='e' type='error'/><message to='${never.jid}' id='5'/>`);
     assert.is(await next(never), '5');
+    romeo.write("<message to='juliet@localhost' id='6'/>");
+    assert.is(await next(high), '6');
   }));
 
 test('nobody there: errors where errors are due', () =>
@@ -186,6 +188,9 @@ test('presence is seen by everybody who is available', () =>
     const known = await juliet.expect('presence');
     assert.is(known.attr('from'), romeo.jid);
     assert.is(known.find('show')?.text, 'away');
+    // Who was never available cannot become unavailable.
+    shy.write("<presence type='unavailable'/><iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
+    await shy.expect('iq');
     romeo.write('<presence/>');
     assert.is((await juliet.expect('presence')).find('show'), undefined);
     await romeo.expect('presence');

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import * as net from 'node:net';
 import * as assert from 'uvu/assert';
 import { ScriptError } from '../../src/testing/peer.ts';
 import { type Script, scripted, scriptedServer } from '../../src/testing/scripted.ts';
@@ -205,6 +206,23 @@ for (const [name, script, write, message] of [
   });
 }
 
+test('a mistake: something comes before a header', async () => {
+  const error = await play(
+    async (peer) => {
+      await peer.open();
+      await peer.expect('auth');
+      await peer.header();
+    },
+    async (connect) => {
+      const client = await connect();
+      client.begin();
+      client.write('<auth/><x/>');
+      await new Promise(() => {});
+    },
+  ).catch((error) => error);
+  assert.match(error.message, "step 4 (header): got <x xmlns='jabber:client'> before it");
+});
+
 test('a mistake resets the connection, and is kept', async () => {
   const server = await scriptedServer(async (peer) => {
     await peer.open();
@@ -342,6 +360,23 @@ test('it ends in every way there is', () =>
       assert.is(await half.gone, 'fin');
       assert.match(half.text, '<a/>');
       assert.not.match(silent.text, '</stream:stream>');
+    },
+  ));
+
+test('said goodbye, it still sees how the client leaves', () =>
+  scripted(
+    async (peer) => {
+      await peer.open();
+      peer.end();
+      assert.is(await peer.closed(), 'rst');
+    },
+    async (server) => {
+      const done = server.done();
+      const socket = net.connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+      socket.write("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>");
+      await once(socket.resume(), 'end');
+      socket.resetAndDestroy();
+      await done;
     },
   ));
 

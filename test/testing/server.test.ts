@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import * as net from 'node:net';
 import * as tls from 'node:tls';
 import * as assert from 'uvu/assert';
 import { makeCertificates, sharedCertificates } from '../../src/testing/certificates.ts';
@@ -169,6 +170,32 @@ test('channel bindings are announced, or not, or not offered', () =>
     assert.is(mechanisms(await open())[0], 'SCRAM-SHA-512');
   }));
 
+test('a client that saw no -PLUS is told that there was one', () =>
+  withServer({}, async (server, connect) => {
+    const client = await connect();
+    await client.open();
+    await client.startTls({ ca: server.ca });
+    await client.open();
+    assert.is(await client.authenticate({ mechanism: 'SCRAM-SHA-256', gs2: 'y' }), 'failure not-authorized');
+    server.configure({ mechanisms: ['SCRAM-SHA-256'] });
+    const other = await connect();
+    await other.login(server.ca, { mechanism: 'SCRAM-SHA-256', gs2: 'y' });
+  }));
+
+test('what comes behind the last step of SASL belongs to no stream', () =>
+  withServer({ tls: 'off' }, async (_, connect) => {
+    const client = await connect();
+    await client.open();
+    const text = Buffer.from('\0romeo\0secret').toString('base64');
+    client.write(
+      `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${text}</auth>` +
+        "<iq type='set' id='e'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>",
+    );
+    await client.expect('success');
+    await client.open();
+    assert.is(await client.bind('a'), 'romeo@localhost/a');
+  }));
+
 test('the mechanisms and their order can be chosen', () =>
   withServer({ tls: 'off', mechanisms: ['PLAIN', 'SCRAM-SHA-1', 'SCRAM-SHA-1-PLUS'] }, async (_, connect) => {
     const client = await connect();
@@ -317,6 +344,14 @@ for (const [name, header, condition] of [
     }));
 }
 
+test('what is no stream at all is answered with one', () =>
+  withServer({}, async (_, connect) => {
+    const client = await connect();
+    client.write('<!-- hm -->');
+    assert.is(await client.gone, 'fin');
+    assert.match(client.text, /^<\?xml.*<stream:stream .*<restricted-xml .*<\/stream:stream>$/);
+  }));
+
 test('what breaks the rules ends the stream', () =>
   withServer({ tls: 'off' }, async (server, connect) => {
     for (const [text, condition] of [
@@ -415,7 +450,17 @@ test('several servers run side by side', async () => {
   await Promise.all(servers.map((server) => server.close()));
 });
 
+/** The sockets and timers of this process, once those that are being closed are gone. */
+async function held(): Promise<string[]> {
+  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  return process
+    .getActiveResourcesInfo()
+    .filter((kind) => /^(TCP|TLS|Timeout|SimpleShutdown)/.test(kind))
+    .sort();
+}
+
 test('closed, it leaves nothing behind', async () => {
+  const before = await held();
   const server = await testServer({ accounts: { romeo: 'secret' } });
   const clients = [];
   for (const kind of ['live', 'hibernating', 'silent', 'footer', 'handshake'] as const) {
@@ -438,8 +483,50 @@ test('closed, it leaves nothing behind', async () => {
   assert.equal(server.connections, []);
   assert.equal(server.sessions, []);
   await server.close();
-  for (const client of clients) client.destroy();
+  await Promise.all(clients.map((client) => client.close()));
+  assert.equal(await held(), before);
 });
+
+for (const how of ['tcp', 'direct'] as const) {
+  test(`a socket that both sides have ended is closed, ${how}`, () =>
+    withServer({}, async (server, connect) => {
+      for (const text of ['', '</stream:stream>']) {
+        const connected = once(server, 'connected');
+        const client = await connect(how);
+        await client.open();
+        const [connection] = await connected;
+        if (text === '') client.socket.end();
+        else client.write(text);
+        await client.gone;
+        for (let turn = 0; turn < 50 && !connection.socket.closed; turn += 1) {
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        assert.ok(connection.socket.closed, text);
+      }
+    }));
+}
+
+test('a client that does not close is cut off', () =>
+  withServer({}, async (server) => {
+    const client = net.connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+    client.resume().write('<!-- -->');
+    const [connection] = await once(server, 'connected');
+    assert.equal(server.connections, [connection]);
+    await once(connection.socket, 'close');
+    client.destroy();
+  }));
+
+test('a port that is taken in the meantime', () =>
+  withServer({}, async (server, connect) => {
+    const { port } = server;
+    server.down();
+    const thief = net.createServer();
+    await new Promise<void>((resolve) => thief.listen(port, '127.0.0.1', resolve));
+    assert.is(await server.up().catch((error) => error.code), 'EADDRINUSE');
+    await new Promise((resolve) => thief.close(resolve));
+    await server.up();
+    await (await connect()).open();
+  }));
 
 test('a listener that throws breaks nothing', async () => {
   const seen: unknown[] = [];
