@@ -12,14 +12,14 @@ import {
   type Token,
   XmlError,
 } from '../../src/index.ts';
-import { asked, bound, dialogue, handled, messages, online, said, sm } from './dialogue.ts';
+import { asked, bound, dialogue, handled, message, messages, online, said, sm } from './dialogue.ts';
 import { sockets } from './rig.ts';
 
 const test = sockets('sockets/delivery-token');
 
 /** Sends a message, and writes down what its token says. */
 function send(client: Client, stanza: Element | number): { token: Token; states: DeliveryState[] } {
-  const token = client.send(typeof stanza === 'number' ? (messages(stanza)[0] as Element) : stanza);
+  const token = client.send(typeof stanza === 'number' ? message(stanza) : stanza);
   const states = [token.state];
   token.onStateChange((state) => states.push(state));
   return { token, states };
@@ -246,7 +246,7 @@ test('a <failed/> or <resumed/> that nobody asked for loses no token', async (ri
 test('B.3: a listener of a token that throws is reported, and the others hear', async (rig) => {
   const { client, journal } = await online(rig);
   client.filter('outbound', async (stanza) => stanza);
-  const token = client.send(messages(1)[0] as Element);
+  const token = client.send(message(1));
   token.onStateChange(() => {
     throw new Error('mine');
   });

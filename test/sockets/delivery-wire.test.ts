@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import sax from 'sax';
 import * as assert from 'uvu/assert';
-import { type Connect, type Element, el } from '../../src/index.ts';
+import { type Connect, el } from '../../src/index.ts';
 import { FOOTER, streamError, streamText } from '../../src/testing/framing.ts';
 import type { Peer } from '../../src/testing/peer.ts';
-import { answer, asked, handled, messages, online, said, segment, sm } from './dialogue.ts';
+import { answer, asked, handled, message, messages, online, said, segment, sm } from './dialogue.ts';
 import { sleep, sockets } from './rig.ts';
 
 const test = sockets('sockets/delivery-wire');
@@ -163,7 +163,7 @@ for (const [how, end] of [
 ] as const) {
   test(`X-03, C.8-11: the document has an end when the server ${how}, and nothing follows it`, async (rig) => {
     const { client, peer, next } = await online(rig);
-    client.send(messages(1)[0] as Element);
+    client.send(message(1));
     await said(peer, 1);
     await peer.send(`${end}${sm('r')}<iq type="get" id="1"><query xmlns="urn:x"/></iq>`);
     while ((await peer.next()).name !== '/stream');
@@ -178,7 +178,7 @@ test('P-18, P-19, P-20, P-25: behind our footer nothing is written, whatever we 
   const { client, peer, sockets } = await online(rig);
   const stopped = client.stop();
   void client.stop();
-  client.send(messages(1)[0] as Element);
+  client.send(message(1));
   client.wake();
   await peer.expect('a');
   await peer.expect('/stream');
@@ -191,6 +191,31 @@ test('P-18, P-19, P-20, P-25: behind our footer nothing is written, whatever we 
   await stopped;
   assert.is(await peer.closed(), 'fin');
   assert.match(peer.received, /<a xmlns="urn:xmpp:sm:3" h="0"\/><\/stream:stream>$/);
+});
+
+test('E-32: a stop comes behind what was sent before it, also what a filter has', async (rig) => {
+  const { client, peer } = await online(rig);
+  client.filter('outbound', (stanza) => sleep(2).then(() => stanza));
+  const tokens = messages(1, 2, 3).map((message) => client.send(message));
+  const stopped = client.stop();
+  assert.equal(await said(peer, 1), [1]);
+  const rest: string[] = [];
+  while (rest.at(-1) !== '/stream') rest.push((await answer(peer)).name);
+  assert.equal(rest, ['message', 'message', 'a', '/stream']);
+  await peer.send(sm('a', { h: 3 }));
+  await peer.close();
+  await stopped;
+  assert.equal(await Promise.all(tokens), ['acked', 'acked', 'acked']);
+});
+
+test('E-32: a stop does not wait for a filter for longer than it has', async (rig) => {
+  const { client, peer } = await online(rig);
+  client.filter('outbound', () => new Promise(() => {}));
+  const token = client.send(message(1));
+  const stopped = client.stop({ timeout: 5 });
+  assert.is((await answer(peer)).name, 'a');
+  await stopped;
+  assert.is(token.state, 'lost');
 });
 
 // White space.

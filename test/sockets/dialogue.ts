@@ -70,9 +70,14 @@ export function sm(name: string, attrs: Record<string, string | number> = {}, ..
   return el(name, { xmlns: NS.sm, ...attrs }, children);
 }
 
+/** A message that says a number. */
+export function message(n: number): Element {
+  return xml`<message to="juliet@localhost"><body>${String(n)}</body></message>`;
+}
+
 /** Messages that say these numbers. */
 export function messages(...numbers: number[]): Element[] {
-  return numbers.map((n) => xml`<message to="juliet@localhost"><body>${String(n)}</body></message>`);
+  return numbers.map(message);
 }
 
 /** What the next messages of the client say, as many as there are `numbers`; anything else between them is a mistake. */

@@ -1,7 +1,7 @@
 /** Stream management is asked for, granted or refused: N-09, N-26, N-92, and "Negotiation" in B.2. */
 import * as assert from 'uvu/assert';
-import type { StreamManagementOptions } from '../../src/index.ts';
-import { asked, bound, dialogue, handled, messages, NS, online, said, segment, sm } from './dialogue.ts';
+import { type Element, el, type StreamManagementOptions } from '../../src/index.ts';
+import { asked, bound, dialogue, handled, message, messages, NS, online, said, segment, sm } from './dialogue.ts';
 import { type Rig, sockets } from './rig.ts';
 
 const test = sockets('sockets/sm-enable');
@@ -41,11 +41,11 @@ test("N-92: what the server granted is told, and `resume='1'` is a grant", async
 
 test('B.2, C.8-16: nothing gets between <enable/> and <enabled/>, and what waited follows at once', async (rig) => {
   const { client, peer } = await enabling(rig, {});
-  const [token] = messages(1).map((message) => client.send(message));
-  assert.is(token?.state, 'queued');
+  const token = client.send(message(1));
+  assert.is(token.state, 'queued');
   await peer.send(sm('enabled', { id: 'sm-1', resume: 'true' }));
   assert.equal(await said(peer, 1), [1]);
-  assert.is(token?.state, 'sent');
+  assert.is(token.state, 'sent');
 });
 
 test('B.2: stanzas in one segment with <enabled/> count, those before it do not, and an <r/> is answered', async (rig) => {
@@ -53,7 +53,9 @@ test('B.2: stanzas in one segment with <enabled/> count, those before it do not,
   const bodies: (string | undefined)[] = [];
   client.on('message', ({ body }) => bodies.push(body));
   const [before, behind] = messages(1, 2);
-  await peer.send(segment(before as never, sm('enabled', { id: 'sm-1', resume: 'true' }), behind as never, sm('r')));
+  await peer.send(
+    segment(before as Element, sm('enabled', { id: 'sm-1', resume: 'true' }), behind as Element, sm('r')),
+  );
   await peer.expect('a');
   assert.is(await handled(peer), 1);
   assert.equal(bodies, ['1', '2']);
@@ -61,11 +63,26 @@ test('B.2: stanzas in one segment with <enabled/> count, those before it do not,
 
 test('a stanza in one segment with the result of binding is received', async (rig) => {
   const { client, next } = await dialogue(rig);
-  const message = client.once('message');
+  const arrival = client.once('message');
   void client.start();
   const peer = await next();
   await peer.send(segment(bound(await asked(peer)), ...messages(1)));
-  assert.is((await message).body, '1');
+  assert.is((await arrival).body, '1');
+});
+
+test('B.2: it comes before the legacy session, and that before hooks and what waited', async (rig) => {
+  const { client, next } = await dialogue(rig);
+  client.beforeEstablished(({ send }) => void send(message(1)));
+  void client.start();
+  client.send(message(2));
+  const peer = await next();
+  await peer.send(bound(await asked(peer, el('session', { xmlns: NS.session }), sm('sm'))));
+  await peer.expect('enable');
+  await peer.send(sm('enabled'));
+  const session = await peer.expect('iq');
+  assert.ok(session.find('session', NS.session));
+  await peer.send(el('iq', { type: 'result', id: session.attr('id') }));
+  assert.equal(await said(peer, 2), [1, 2]);
 });
 
 /** Without stream management: nothing is counted, nothing is asked, and a drop ends the session. */
@@ -92,7 +109,7 @@ for (const [why, options, answer] of [
     );
     assert.equal(await said(peer, 2), [1, 2]);
     // Nobody asked for an acknowledgement in between.
-    client.send(messages(3)[0] as never);
+    client.send(message(3));
     assert.equal(await said(peer, 1), [3]);
     journal.read();
     peer.reset();

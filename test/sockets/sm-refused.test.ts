@@ -2,20 +2,20 @@
 import * as assert from 'uvu/assert';
 import { type ClientOptions, ConnectionError, type DeliveryState, type Element, el } from '../../src/index.ts';
 import type { Peer } from '../../src/testing/peer.ts';
-import { asked, bound, type Dialogue, handled, messages, NS, online, said, sm } from './dialogue.ts';
+import { asked, bound, type Dialogue, handled, message, messages, NS, online, said, sm } from './dialogue.ts';
 import { type Rig, sockets } from './rig.ts';
 
 const test = sockets('sockets/sm-refused');
 
 const query = el('iq', { type: 'get' }, el('query', { xmlns: 'urn:x' }));
 
-/** What became of stanzas 1 to 3, which were written, of stanza 4, which was queued, and of a request in flight. */
+/** What became of stanzas 1 to 3 and a request, which were written, and of stanza 4 and a request, which were queued. */
 interface Outcome extends Dialogue {
   readonly peer: Peer;
   /** What the client said to the refusal. */
   readonly answer: Element;
   readonly states: () => DeliveryState[];
-  readonly reply: Promise<unknown>;
+  readonly replies: Promise<unknown[]>;
 }
 
 /** Loses the connection of a session and refuses to resume it with `failed`, or does not offer that without it. */
@@ -23,11 +23,13 @@ async function refuse(rig: Rig, failed: Element | null, options: Partial<ClientO
   const talk = await online(rig, options);
   const { client, journal } = talk;
   const tokens = messages(1, 2, 3).map((message) => client.send(message));
-  const reply = client.request(query).catch((error) => error);
+  const ask = () => client.request(query).catch((error) => error);
+  const replies = [ask()];
   await said(talk.peer, 3);
   talk.peer.reset();
   await journal.until('suspended network');
-  tokens.push(...messages(4).map((message) => client.send(message)));
+  tokens.push(client.send(message(4)));
+  replies.push(ask());
   const peer = await talk.next();
   let answer = await asked(peer, ...(failed ? [sm('sm')] : []));
   if (failed) {
@@ -35,7 +37,7 @@ async function refuse(rig: Rig, failed: Element | null, options: Partial<ClientO
     await peer.send(failed);
     answer = await peer.next();
   }
-  return { ...talk, peer, answer, states: () => tokens.map(({ state }) => state), reply };
+  return { ...talk, peer, answer, states: () => tokens.map(({ state }) => state), replies: Promise.all(replies) };
 }
 
 /** Goes on to the new session. */
@@ -58,15 +60,16 @@ for (const [what, failed, expected] of [
   test(`B.2, E-20: a server that refuses and ${what}: a new session on the same connection`, async (rig) => {
     const outcome = await refuse(rig, failed);
     assert.ok(outcome.answer.find('bind', NS.bind));
-    const { journal, peer, states, reply } = outcome;
+    const { journal, peer, states, replies } = outcome;
     if (failed === null) {
       await peer.send(bound(outcome.answer));
       await journal.until('online anew');
     } else await renew(outcome);
     assert.equal(states(), expected ?? ['unconfirmed', 'unconfirmed', 'unconfirmed', 'lost']);
-    const error = (await reply) as ConnectionError;
-    assert.instance(error, ConnectionError);
-    assert.is(error.failure.kind, 'session');
+    for (const error of (await replies) as ConnectionError[]) {
+      assert.instance(error, ConnectionError);
+      assert.is(error.failure.kind, 'session');
+    }
     assert.equal(journal.read(), [
       'suspended network',
       'waiting 1 network',
@@ -79,9 +82,9 @@ for (const [what, failed, expected] of [
 }
 
 test('B.2: stanzas and requests of a lost session are settled before there is another', async (rig) => {
-  const { states, reply } = await refuse(rig, sm('failed'));
+  const { states, replies } = await refuse(rig, sm('failed'));
   assert.not(states().includes('sent'));
-  assert.instance(await reply, ConnectionError);
+  for (const error of await replies) assert.instance(error, ConnectionError);
 });
 
 test('E-22: <failed/> with more than was sent is a stream error and settles nothing', async (rig) => {
@@ -117,13 +120,12 @@ test('E-20: `resend` sends messages again, in order, marked with their time, and
     filtered += 1;
     return stanza;
   });
-  const [one, two, three, four] = messages(1, 2, 3, 4) as [Element, Element, Element, Element];
-  const marked = three.append(el('delay', { xmlns: 'urn:xmpp:delay', stamp: '2002-09-10T23:08:25Z' }));
-  const tokens = [one, two, el('presence'), marked].map((stanza) => client.send(stanza));
+  const marked = message(3).append(el('delay', { xmlns: 'urn:xmpp:delay', stamp: '2002-09-10T23:08:25Z' }));
+  const tokens = [...messages(1, 2), el('presence'), marked].map((stanza) => client.send(stanza));
   await said(talk.peer, 2);
   talk.peer.reset();
   await journal.until('suspended network');
-  tokens.push(client.send(four));
+  tokens.push(client.send(message(4)));
 
   const peer = await talk.next();
   await asked(peer, sm('sm'));

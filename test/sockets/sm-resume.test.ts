@@ -74,17 +74,19 @@ test('C.8-23: connections that are lost again and again lose nothing', async (ri
   assert.equal(states(tokens), ['acked', 'acked', 'sent']);
 });
 
-test('B.1, C.8-26: after a resumption there is no hook, no `established`, and no request for a resource', async (rig) => {
+test('B.1, N-28, N-29, C.8-26: after a resumption there is no hook, no `established`, and no request for a resource', async (rig) => {
   const talk = await online(rig);
   const { client, journal } = talk;
   client.beforeEstablished(() => journal.note('hook'));
   talk.peer.reset();
   const { peer } = await back(talk);
+  assert.equal([client.established, client.suspended], [true, true]);
   await peer.send(resumed(0));
   await journal.until('online again');
   assert.equal(journal.read(), ['suspended network', 'waiting 1 network', 'resumed', 'online again']);
   await handled(peer);
   assert.not.match(peer.received, /<bind|<enable|<presence/);
+  assert.equal([client.established, client.suspended], [true, false]);
 });
 
 test('N-13: a request gets its reply over a resumption', async (rig) => {

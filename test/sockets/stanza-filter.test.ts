@@ -1,7 +1,7 @@
 /** Filters, in both directions: B.9, E-26, X-09, X-10, X-37, X-44. */
 import * as assert from 'uvu/assert';
 import { type Element, el, type Filter } from '../../src/index.ts';
-import { answer, asked, dialogue, handled, messages, NS, online, said, segment, sm } from './dialogue.ts';
+import { answer, asked, dialogue, handled, message, messages, NS, online, said, segment, sm } from './dialogue.ts';
 import { sleep, sockets } from './rig.ts';
 
 const test = sockets('sockets/stanza-filter');
@@ -58,10 +58,10 @@ test('X-09, X-10, X-37: inbound filters rewrite, lower orders first, until they 
   client.filter('inbound', marks('b'));
   client.filter('inbound', marks('c'), { order: 0 });
   const first = client.filter('inbound', marks('a'), { order: -1 });
-  await peer.send(segment(...messages(1)));
+  await peer.send(message(1));
   await handled(peer);
   first.unsubscribe();
-  await peer.send(segment(...messages(2)));
+  await peer.send(message(2));
   await handled(peer);
   assert.equal(heard, ['1abcd', '2bcd']);
 });
@@ -170,7 +170,7 @@ test('B.9: nobody overtakes a stanza that an outbound filter has', async (rig) =
 test('B.9: filters see stanzas when they are sent, also those that had been waiting', async (rig) => {
   const { client, next } = await dialogue(rig);
   void client.start();
-  client.send(messages(1)[0] as never);
+  client.send(message(1));
   client.filter('outbound', marks('0'));
   const peer = await next();
   await peer.negotiate({ upTo: 'bind', tls: false });

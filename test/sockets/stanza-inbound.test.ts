@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { type Client, el, TimeoutError } from '../../src/index.ts';
-import { handled, messages, online, segment } from './dialogue.ts';
+import { handled, message, messages, online, segment } from './dialogue.ts';
 import { type Rig, sockets } from './rig.ts';
 
 const test = sockets('sockets/stanza-inbound');
@@ -10,12 +10,12 @@ const test = sockets('sockets/stanza-inbound');
 test('a message is a view on its element, and can be replied to', async (rig) => {
   const { client, peer } = await online(rig);
   client.on('message', (message) => client.send(message.reply(`${message.body}?`)));
-  const message = client.once('message');
+  const arrival = client.once('message');
   await peer.send(
     '<message from="juliet@localhost/balcony" id="m1" type="chat" xml:lang="it"><subject>s</subject>' +
       '<body xml:lang="en">Romeo</body><body>Rom\u00e9o &amp; \u{1f339}</body><thread>t</thread></message>',
   );
-  const { from, id, type, body, subject, thread, lang } = await message;
+  const { from, id, type, body, subject, thread, lang } = await arrival;
   assert.equal(
     [from?.toString(), id, type, body, subject, thread, lang],
     ['juliet@localhost/balcony', 'm1', 'chat', 'Rom\u00e9o & \u{1f339}', 's', 't', 'it'],
@@ -89,11 +89,11 @@ test('X-05, X-06: listeners hear in the order they came, once if they want, unti
   listen('b', { once: true });
   listen('c', { signal: controller.signal });
   listen('d');
-  await peer.send(segment(...messages(1)));
+  await peer.send(message(1));
   await handled(peer);
   first.unsubscribe();
   controller.abort();
-  await peer.send(segment(...messages(2)));
+  await peer.send(message(2));
   await handled(peer);
   assert.equal(heard, ['a1', 'b1', 'c1', 'd1', 'd2']);
 });
