@@ -84,8 +84,7 @@ export class Outlet {
     if (this.#running) return;
     this.#running = true;
     for (let step = this.#steps[0]; step !== undefined && !this.#stopped; step = this.#steps[0]) {
-      const early = step.due - performance.now();
-      if (early > 0) await this.#sleep(early);
+      await this.#due(step.due);
       if (step.bytes !== undefined) await this.#pieces(step.bytes, step.sizes);
       if (this.#stopped) break;
       step.action?.();
@@ -107,11 +106,14 @@ export class Outlet {
     }
   }
 
-  #sleep(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-      this.#timer = setTimeout(resolve, milliseconds);
-    });
+  async #due(time: number): Promise<void> {
+    // More than once if need be: a timer counts from the beginning of the tick that set it, and so may come early.
+    for (let early = time - performance.now(); early > 0 && !this.#stopped; early = time - performance.now()) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        this.#timer = setTimeout(resolve, Math.ceil(early));
+      });
+    }
   }
 }
 
