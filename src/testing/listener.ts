@@ -15,6 +15,7 @@ export class Listener {
   readonly #accept: (socket: Socket) => void;
   #server: Server | undefined;
   #port = 0;
+  #wanted = false;
 
   constructor(accept: (socket: Socket) => void) {
     this.#accept = accept;
@@ -27,21 +28,26 @@ export class Listener {
 
   /** Begins to listen, again on the same port if there was one. */
   async listen(): Promise<void> {
-    if (this.#server !== undefined) return;
+    if (this.#wanted) return;
+    this.#wanted = true;
     for (let left = TRIES; ; left -= 1) {
       const port = this.#port || randomInt(PORTS.from, PORTS.below);
       try {
         this.#server = await listening(port, this.#accept);
         this.#port = port;
+        // It may have been closed in the meantime.
+        if (!this.#wanted) this.close();
         return;
       } catch (error) {
-        if (this.#port !== 0 || left === 0) throw error;
+        this.#wanted = this.#port === 0 && left > 0;
+        if (!this.#wanted) throw error;
       }
     }
   }
 
   /** Stops listening at once; connections there are stay. */
   close(): void {
+    this.#wanted = false;
     this.#server?.close();
     this.#server = undefined;
   }

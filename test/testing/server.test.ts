@@ -443,6 +443,14 @@ test('in order it says that it shuts down', () =>
     assert.is(await client.gone, 'fin');
   }));
 
+test('closed while it comes up, it stays closed', () =>
+  withServer({}, async (server, connect) => {
+    const restarted = server.restart();
+    await server.close();
+    await restarted;
+    assert.is(await connect().catch((error) => error.code), 'ECONNREFUSED');
+  }));
+
 test('several servers run side by side', async () => {
   const servers = await Promise.all([testServer(), testServer(), testServer()]);
   assert.is(new Set(servers.flatMap(({ port, directPort }) => [port, directPort])).size, 6);
