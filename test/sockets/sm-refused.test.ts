@@ -152,6 +152,25 @@ test('E-20: `resend` sends messages again, in order, marked with their time, and
   assert.is(filtered, 5);
 });
 
+test('E-20: `resend` also after a session that could not be resumed, but not after a stop', async (rig) => {
+  const options = { streamManagement: { onResumeRefused: 'resend' } } as const;
+  const { client, peer, journal, next } = await online(rig, options, { enabled: {} });
+  const first = client.send(message(1));
+  await said(peer, 1);
+  peer.reset();
+  const again = await next();
+  await again.send(bound(await asked(again, sm('sm'))));
+  await again.expect('enable');
+  await again.send(sm('enabled'));
+  assert.equal(await said(again, 1), [1]);
+  await journal.until('online anew');
+  const stopped = client.stop();
+  while ((await again.next()).name !== '/stream');
+  await again.close();
+  await stopped;
+  assert.is(first.state, 'unconfirmed');
+});
+
 test('E-29: a new session asks for the resource of the options, or else for the one it had', async (rig) => {
   for (const [jid, wish] of [
     ['romeo@localhost', 'server'],
