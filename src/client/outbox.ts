@@ -14,14 +14,17 @@ export interface Wire {
 
 /**
  * The way out, first in, first out. While the gate is shut stanzas wait here, up to a limit; once it opens they go through
- * the outbound filters and onto the wire. Nobody overtakes anybody, also not while a filter takes its time.
+ * the outbound filters and onto the wire. Nobody overtakes anybody, also not while a filter takes its time; but what hooks
+ * send precedes what waits for them to be done.
  */
 export class Outbox {
   readonly #filters: Filters;
   readonly #limit: number;
   readonly #report: (error: unknown) => void;
   #wire: Wire | null = null;
-  /** A stanza stays in here until it is written, also while a filter has it. */
+  #everyone = false;
+  /** What goes before everything else. A stanza stays in its queue until it is written, also while a filter has it. */
+  readonly #first = new Fifo<Outgoing>();
   readonly #queue = new Fifo<Outgoing>();
   /** What a filter is at work on. */
   #filtering: Outgoing | null = null;
@@ -45,25 +48,37 @@ export class Outbox {
   /** Stanzas waiting, those that were taken back not among them. */
   get size(): number {
     let count = 0;
+    for (const token of this.#first) if (token.state === 'queued') count += 1;
     for (const token of this.#queue) if (token.state === 'queued') count += 1;
     return count;
   }
 
-  /** Takes a stanza. It is on the wire when this returns, if nothing is in its way. */
-  push(token: Outgoing): void {
-    if (this.#queue.length >= this.#limit) this.#discardAborted();
-    const isNext = this.#queue.length === 0 && this.#wire?.congested === false;
-    if (this.#queue.length >= this.#limit && !isNext) {
+  /** The gate is open, but for hooks alone. */
+  get forHooks(): boolean {
+    return this.#wire !== null && !this.#everyone;
+  }
+
+  /**
+   * Takes a stanza. It is on the wire when this returns, if nothing is in its way.
+   *
+   * @param first before all that is not first.
+   */
+  push(token: Outgoing, first = false): void {
+    const queue = first ? this.#first : this.#queue;
+    if (queue.length >= this.#limit) discardAborted(queue);
+    const isNext = this.#next === queue && queue.length === 0 && this.#wire?.congested === false;
+    if (queue.length >= this.#limit && !isNext) {
       token.become('failed', new QueueFullError(`${this.#limit} stanzas are waiting to be sent already`));
       return;
     }
-    this.#queue.push(token);
+    queue.push(token);
     this.pump();
   }
 
-  /** The gate is open: stanzas go to `wire`. */
-  open(wire: Wire): void {
+  /** The gate is open: stanzas go to `wire`; only those that are first, unless it is open for everyone. */
+  open(wire: Wire, everyone = true): void {
     this.#wire = wire;
+    this.#everyone = everyone;
     this.pump();
   }
 
@@ -73,12 +88,13 @@ export class Outbox {
     this.#stuck = false;
   }
 
-  /** Ends the wait of everything queued. */
-  clear(state: DeliveryState, error: Error | null): void {
-    for (const token of this.#queue.take()) token.become(state, error);
+  /** Ends the wait of everything queued, or of what is first alone. */
+  clear(state: DeliveryState, error: Error | null, whose: 'hooks' | 'everyone' = 'everyone'): void {
+    const tokens = [...this.#first.take(), ...(whose === 'everyone' ? this.#queue.take() : [])];
+    for (const token of tokens) token.become(state, error);
   }
 
-  /** Puts stanzas in front of everything queued, in their order. */
+  /** Puts stanzas in front of everything that is queued and not first, in their order. */
   unshift(tokens: readonly Outgoing[]): void {
     this.#queue.unshift(tokens);
   }
@@ -90,16 +106,22 @@ export class Outbox {
     this.#pumping = true;
     // Nobody waits for a filter whose stanza came to another end.
     while (this.#wire !== null && !this.#wire.congested && this.#filtering?.state !== 'queued') {
-      const token = this.#queue.first;
+      const queue = this.#next;
+      const token = queue.first;
       if (token === undefined) break;
       if (token.state === 'queued' && !token.filtered && !this.#filters.empty) this.#filter(token);
       else {
-        this.#queue.shift();
+        queue.shift();
         if (token.state === 'queued') this.#write(token, this.#wire);
       }
     }
     this.#pumping = false;
-    this.#tellStuck(this.#wire !== null && this.#queue.length > 0);
+    this.#tellStuck(this.#wire !== null && this.#next.length > 0);
+  }
+
+  /** The queue whose turn it is. */
+  get #next(): Fifo<Outgoing> {
+    return this.#everyone && this.#first.length === 0 ? this.#queue : this.#first;
   }
 
   #tellStuck(stuck: boolean): void {
@@ -150,8 +172,8 @@ export class Outbox {
       token.become('failed', error instanceof Error ? error : new Error('not serializable'));
     }
   }
+}
 
-  #discardAborted(): void {
-    this.#queue.unshift(this.#queue.take().filter((token) => token.state === 'queued'));
-  }
+function discardAborted(queue: Fifo<Outgoing>): void {
+  queue.unshift(queue.take().filter((token) => token.state === 'queued'));
 }

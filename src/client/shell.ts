@@ -62,8 +62,6 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   link: Link | null = null;
   /** The session that is held, if one is. */
   session: Session | null = null;
-  /** Takes what hooks send. */
-  #early: Outbox | null = null;
   #jid: JID | null = null;
   readonly #linkOptions: LinkOptions;
   readonly #cache = new SaltedPasswordCache();
@@ -78,7 +76,9 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     });
     if (options.given.logger) attachLogger(options.given.logger, options.jid.toString(), this.emitter);
     this.requests = new Requests(options.clock);
-    this.outbox = this.#newOutbox();
+    this.outbox = new Outbox(this.outboundFilters, options.queueLimit, this.#reportListener, (stuck) =>
+      this.tell({ type: stuck ? 'flow.stuck' : 'flow.free' }),
+    );
     this.inbound = new Inbound(this.inboundFilters, this);
     this.#linkOptions = linkOptions(options);
     this.actor = createActor(clientLogic, {
@@ -111,25 +111,25 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   // Stanzas out.
 
   /** Takes a stanza to be sent. Never throws: what is wrong with it becomes the state of the token. */
-  send(stanza: Element, through: Outbox = this.outbox): Token {
+  send(stanza: Element, first = false): Token {
     const token = this.#token(stanza);
-    this.#take(token, faultOf(stanza), through);
+    this.#take(token, faultOf(stanza), first);
     return token;
   }
 
   /** Sends a request and waits for its reply. */
-  request(iq: Element, options: RequestOptions = {}, through: Outbox = this.outbox): Promise<unknown> {
+  request(iq: Element, options: RequestOptions = {}, first = false): Promise<unknown> {
     const token = this.#token(iq);
     const reply = this.requests.wait(token, iq.attr('to'), () => this.#jid, options);
-    this.#take(token, isRequest(iq) ? faultOf(iq) : 'a request is an iq of type get or set', through);
+    this.#take(token, isRequest(iq) ? faultOf(iq) : 'a request is an iq of type get or set', first);
     return reply;
   }
 
   /** Queues a token, unless something is wrong. */
-  #take(token: Outgoing, fault: string | null, through: Outbox): void {
+  #take(token: Outgoing, fault: string | null, first: boolean): void {
     if (fault !== null) token.become('failed', new TypeError(fault));
     else if (!this.accepting) token.become('failed', new StateError(NOT_RUNNING));
-    else if (token.state === 'queued') through.push(token);
+    else if (token.state === 'queued') this.outbox.push(token, first);
   }
 
   #token(stanza: Element): Outgoing {
@@ -148,29 +148,18 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     return this.#prefix + this.#count.toString(36);
   }
 
-  #newOutbox(): Outbox {
-    return new Outbox(this.outboundFilters, this.options.queueLimit, this.#reportListener, (stuck) =>
-      this.tell({ type: stuck ? 'flow.stuck' : 'flow.free' }),
-    );
-  }
-
   // What the chart commands.
 
   openGate(whom: 'hooks' | 'everyone'): void {
     const { link } = this;
     if (link === null) return;
     link.open(whom === 'hooks' ? 'prepare' : 'online');
-    if (whom === 'everyone') this.outbox.open(link);
-    else {
-      this.#early = this.#newOutbox();
-      this.#early.open(link);
-    }
+    this.outbox.open(link, whom === 'everyone');
   }
 
   closeGate(): void {
     this.link?.shut();
     this.outbox.shut();
-    this.#early?.shut();
   }
 
   /** The session of this connection is the client's now. */
@@ -201,10 +190,8 @@ export class Shell implements Effects, InboundTarget, LinkHost {
       else if (known === null) token.become('unconfirmed');
       else token.become('lost', error);
     }
-    this.#early?.clear('lost', error);
-    this.#early = null;
-    if (resend) this.outbox.unshift(again);
-    else if (announced) this.outbox.clear('lost', error);
+    this.outbox.clear('lost', error, announced && !resend ? 'everyone' : 'hooks');
+    this.outbox.unshift(again);
   }
 
   /** Nothing waits any more for a run that is over. */
@@ -283,19 +270,18 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   /** Awaits the hooks, one after the other. */
   async prepare(signal: AbortSignal): Promise<void> {
     const { jid, features } = this.actor.getSnapshot().context;
-    const early = this.#early;
-    if (early === null || jid === null || features === null) return;
+    if (jid === null || features === null) return;
     this.#jid = JID.parse(jid);
     const preparation: Preparation = {
       jid: this.#jid,
       features,
-      send: (stanza) => this.send(elementOf(stanza), through()),
-      request: (iq, options) => this.request(elementOf(iq), options, through()),
+      send: (stanza) => this.send(elementOf(stanza), isFirst()),
+      request: (iq, options) => this.request(elementOf(iq), options, isFirst()),
       signal,
     };
     // What a hook sends when it is not waited for any more goes the way of everything else.
     let awaited = true;
-    const through = () => (awaited && !signal.aborted ? early : this.outbox);
+    const isFirst = () => awaited && !signal.aborted;
     try {
       for (const hook of this.hooks) {
         signal.throwIfAborted();
@@ -352,8 +338,12 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     this.emitter.emit('invalid', { element, reason });
   }
 
-  /** Answers a request; what cannot be written as XML is answered with an error. */
+  /**
+   * Answers a request; what cannot be written as XML is answered with an error. While hooks are at work they may be waiting
+   * for somebody who is waiting for this.
+   */
   answer(iq: Element): void {
+    const first = this.outbox.forHooks;
     const token = new Outgoing(iq.attr('id') ?? '', iq, this.#reportListener);
     token.onStateChange((state) => {
       if (state !== 'failed') return;
@@ -361,13 +351,13 @@ export class Shell implements Effects, InboundTarget, LinkHost {
       const { id, to } = iq.attrs;
       this.outbox.push(
         new Outgoing(id ?? '', el('iq', { type: 'error', id, to }, UNSERIALIZABLE.toElement()), this.#reportListener),
+        first,
       );
     });
-    this.outbox.push(token);
+    this.outbox.push(token, first);
   }
 
   drained(): void {
-    this.#early?.pump();
     this.outbox.pump();
   }
 

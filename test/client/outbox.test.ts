@@ -55,6 +55,24 @@ test('what was taken back makes room', () => {
   assert.equal(wire.texts, ['b', 'c']);
 });
 
+test('what is first goes first, and alone while the gate is open for hooks only', () => {
+  const { box, wire, push } = outbox(2);
+  push('b', 'c');
+  box.open(wire, false);
+  assert.ok(box.forHooks);
+  box.push(message('a'), true);
+  assert.equal([wire.texts, box.size], [['a'], 2]);
+  box.shut();
+  const unsent = message('unsent');
+  box.push(unsent, true);
+  box.clear('lost', null, 'hooks');
+  assert.is(unsent.state, 'lost');
+  box.push(message('A'), true);
+  box.open(wire);
+  assert.not(box.forHooks);
+  assert.equal(wire.texts, ['a', 'A', 'b', 'c']);
+});
+
 test('no room at all: only what can be written at once is taken', () => {
   const { box, wire, push } = outbox(0);
   assert.equal(statesOf(push('a')), ['failed']);
