@@ -177,6 +177,19 @@ test('B.9: filters see stanzas when they are sent, also those that had been wait
   assert.equal(await said(peer, 1), [10]);
 });
 
+test('B.9, C.8-16: what waited does not overtake what hooks sent and a filter has', async (rig) => {
+  const { client, next } = await dialogue(rig);
+  client.filter('outbound', dawdling);
+  client.beforeEstablished(({ send }) => {
+    for (const stanza of messages(1, 2, 3)) send(stanza);
+  });
+  void client.start();
+  for (const stanza of messages(4, 5)) client.send(stanza);
+  const peer = await next();
+  await peer.negotiate({ upTo: 'bind', tls: false });
+  assert.equal(await said(peer, 5), [1, 2, 3, 4, 5]);
+});
+
 test('B.9, X-44: what is sent again is not filtered again', async (rig) => {
   const { client, peer, next } = await online(rig);
   client.filter('outbound', marks('0'));

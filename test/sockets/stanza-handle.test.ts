@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { type Client, type Element, el, type IqExchange, StanzaError, StateError } from '../../src/index.ts';
 import type { Peer } from '../../src/testing/peer.ts';
-import { answer, asked, bound, handled, NS, online, segment, sm } from './dialogue.ts';
+import { answer, asked, bound, dialogue, handled, NS, online, segment, sm } from './dialogue.ts';
 import { type Rig, sleep, sockets } from './rig.ts';
 
 const test = sockets('sockets/stanza-handle');
@@ -141,6 +141,20 @@ test('B.8, P-07: there is one handler for a type, namespace and name, until it i
   // The first is gone already, and takes nobody with it.
   subscription.unsubscribe();
   assert.ok((await answerTo(peer, '3')).find('second', X));
+});
+
+test('B.8: a request is answered also while a hook waits, which may be for whoever asks', async (rig) => {
+  const { client, next } = await dialogue(rig);
+  client.handle('get', X, 'query', ({ payload }) => payload);
+  client.beforeEstablished(({ request }) => request(el('iq', { type: 'get', id: 'join' }, el('join', { xmlns: X }))));
+  void client.start();
+  const peer = await next();
+  await peer.negotiate({ upTo: 'bind', tls: false });
+  await peer.expect('iq');
+  assert.ok((await answerTo(peer, '1')).find('query', X));
+  assert.not(client.established);
+  await peer.send('<iq type="result" id="join"/>');
+  await client.waitFor('online');
 });
 
 test('E-25: a request that nobody handles is answered with service-unavailable, also one without a payload', async (rig) => {
