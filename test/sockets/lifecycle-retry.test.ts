@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { SimulatedClock } from 'xstate';
 import type { ClientOptions } from '../../src/index.ts';
-import { type Rig, type Subject, sockets } from './rig.ts';
+import { type Rig, type Subject, sleep, sockets } from './rig.ts';
 
 const test = sockets('sockets/lifecycle-retry');
 
@@ -98,6 +98,7 @@ test('N-18: the attempt comes when the pause is over, and not before', async (ri
   client.start();
   await journal.until('waiting 1 network');
   clock.increment(1_999);
+  await sleep(5);
   assert.is(attempts.length, 1);
   clock.increment(1);
   await journal.until('waiting 2 network');
@@ -163,6 +164,7 @@ test('without a network there is no attempt and no timer', async (rig) => {
   assert.is(client.phase, 'reconnecting');
   assert.is(client.getSnapshot().retry, null);
   clock.increment(24 * 3_600_000);
+  await sleep(5);
   assert.is(dialed.length, 1);
   client.network('online');
   await journal.until('online anew');
@@ -178,6 +180,7 @@ test('the network goes away in the middle of a pause', async (rig) => {
   client.network('offline');
   assert.is(client.getSnapshot().retry, null);
   clock.increment(60_000);
+  await sleep(5);
   assert.is(dialed.length, 1);
 });
 

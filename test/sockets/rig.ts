@@ -162,15 +162,23 @@ async function nothingLeft(before: readonly string[]): Promise<void> {
   }
 }
 
+/** Milliseconds a test may take. What it has made is taken away then, too, or the process would not end. */
+const LIMIT = 10_000;
+
+async function late(): Promise<never> {
+  await sleep(LIMIT, undefined, { ref: false });
+  throw new Error(`it took longer than ${LIMIT} ms`);
+}
+
 /** A suite whose tests are given a rig each. */
 export function sockets(title: string): { (name: string, body: (rig: Rig) => Promise<unknown>): void; run(): void } {
-  const test = suite(title);
+  const test = suite(title, LIMIT + 5_000);
   const add = (name: string, body: (rig: Rig) => Promise<unknown>) =>
     test(name, async () => {
       const before = resources();
       const rig = new Rig();
       try {
-        await Promise.race([body(rig), rig.mistake]);
+        await Promise.race([body(rig), rig.mistake, late()]);
       } finally {
         await rig.close();
       }
