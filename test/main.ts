@@ -10,6 +10,7 @@ import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const uvu = join(dirname(createRequire(import.meta.url).resolve('uvu')), '..', 'bin.js');
@@ -47,12 +48,13 @@ function run(group: string): Promise<Count> {
     }, GROUP_LIMIT);
     child.on('close', (code) => {
       clearTimeout(timer);
-      const number = (label: string) => Number(new RegExp(`^\\s*${label}:\\s+(\\d+)`, 'm').exec(output)?.[1] ?? 0);
+      const plain = stripVTControlCharacters(output);
+      const number = (label: string) => Number(new RegExp(`^\\s*${label}:\\s+(\\d+)`, 'm').exec(plain)?.[1] ?? 0);
       const passed = number('Passed');
       const skipped = number('Skipped');
       // uvu counts a skipped test outside `Total`.
       let failed = number('Total') - passed;
-      if (/^Warning:/m.test(output)) {
+      if (/^Warning:/m.test(plain)) {
         console.log(`group ${group} printed a warning`);
         failed += 1;
       }
