@@ -6,13 +6,13 @@ import { Relay } from './relay.ts';
 
 type Measure = (library: Library, ports: Ports) => Promise<Figures>;
 
-const RECEIVED = 20_000;
+const RECEIVED = 40_000;
 const SENT = 40_000;
 /** Messages that an application sends in one go. */
 const BURST = 100;
-const SENT_SINGLY = 10_000;
-const ECHOED = 10_000;
-const PINGED = 10_000;
+const SENT_SINGLY = 20_000;
+const ECHOED = 20_000;
+const PINGED = 20_000;
 const IN_FLIGHT = 100;
 const LOGINS = 10;
 const IDLE = 200;
