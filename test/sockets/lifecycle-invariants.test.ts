@@ -98,7 +98,7 @@ async function announced(rig: Rig, acts: Iterable<{ act: string; patience: numbe
 test('C.8.1 to C.8.7: what is announced makes sense, whatever happens', (rig) =>
   fc.assert(
     fc.asyncProperty(history, async (acts) => assert.match(await announced(rig, acts), GRAMMAR)),
-    { numRuns: 20 },
+    { numRuns: 20, seed: 6120 },
   ));
 
 test.run();

@@ -195,6 +195,24 @@ test('N-10: the server is restarted, and the client comes back', async (rig) => 
   assert.equal(events, ['suspended network', 'destroyed session', ...BACK]);
 });
 
+test('X-25, P-42: half a stanza on a connection that broke is nothing to the next', async (rig) => {
+  const server = await rig.scripted(async (peer) => {
+    await peer.negotiate({ upTo: 'bind' });
+    if (peer.number > 1) return;
+    await peer.send('<message><body>half');
+    peer.reset();
+  });
+  const { client, journal } = await rig.online(server);
+  journal.read();
+  const heard: unknown[] = [];
+  client.on('message', ({ body }) => heard.push(body));
+  await journal.until('online anew');
+  const message = client.once('message');
+  await server.peers[1]?.send('<message><body>whole</body></message>');
+  await message;
+  assert.equal(heard, ['whole']);
+});
+
 test('X-21b, X-28b: the application sets options of the socket, and chooses the family of addresses', async (rig) => {
   const server = await rig.server();
   const families: unknown[] = [];
