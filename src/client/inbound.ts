@@ -121,14 +121,16 @@ export class Inbound {
 
   /** A filter failed: the stanza goes nowhere, and who waits for an answer gets one. */
   #refuse(stanza: Element, error: unknown, session: InboundSession): void {
+    session.handled();
     this.#target.report(error, stanza);
     if (stanza.name === 'iq' && isRequest(stanza)) {
       this.#target.answer(errorReply(stanza, new StanzaError('internal-server-error')));
     }
-    session.handled();
   }
 
   #dispatch(original: Element, stanza: Element | null, session: InboundSession): void {
+    // Before anybody is told: whoever stops the client because of a stanza does not want it again.
+    session.handled();
     switch (stanza?.name) {
       case 'message':
         this.#target.message(new Message(stanza));
@@ -151,7 +153,6 @@ export class Inbound {
           this.#target.answer(errorReply(original, new StanzaError('service-unavailable')));
         }
     }
-    session.handled();
   }
 
   #request(stanza: Element, session: InboundSession): void {
