@@ -159,13 +159,14 @@ for (const [how, end] of [
   ['ends it with an error', `${streamText(streamError('system-shutdown'))}${FOOTER}`],
   ['says what nobody understands', '<odd xmlns="urn:x"/>'],
   ['says what is no XML', '<message></presence>'],
-  ['acknowledges too much', sm('a', { h: 9 }).toString()],
+  ['says what is no UTF-8', '<message>\xff'],
+  ['acknowledges too much', `${sm('a', { h: 9 })}`],
 ] as const) {
   test(`X-03, C.8-11: the document has an end when the server ${how}, and nothing follows it`, async (rig) => {
     const { client, peer, next } = await online(rig);
     client.send(message(1));
     await said(peer, 1);
-    await peer.send(`${end}${sm('r')}<iq type="get" id="1"><query xmlns="urn:x"/></iq>`);
+    await peer.write(Buffer.from(`${end}${sm('r')}<iq type="get" id="1"><query xmlns="urn:x"/></iq>`, 'latin1'));
     while ((await peer.next()).name !== '/stream');
     peer.end();
     await next();

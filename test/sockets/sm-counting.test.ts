@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { el } from '../../src/index.ts';
 import { Ledger } from '../../src/stream/ledger.ts';
-import { asked, bound, handled, message, messages, NS, online, said, segment, sm } from './dialogue.ts';
+import { asked, bound, dialogue, handled, message, messages, NS, online, said, segment, sm } from './dialogue.ts';
 import { sleep, sockets } from './rig.ts';
 
 const test = sockets('sockets/sm-counting');
@@ -186,6 +186,33 @@ test('C.8-21: a stanza that a filter has at the end is not in the last <a/>, and
   await peer.close();
   await stopped;
   assert.equal(bodies, []);
+});
+
+test('C.8-21: a stanza that is answered with a stop is in the last <a/>, and those behind it are not', async (rig) => {
+  for (const early of [false, true]) {
+    const talk = await dialogue(rig);
+    const { client } = talk;
+    const bodies: unknown[] = [];
+    client.on('message', ({ body }) => {
+      bodies.push(body);
+      void client.stop();
+    });
+    const started = client.start();
+    const peer = await talk.next();
+    await peer.send(bound(await asked(peer, sm('sm'))));
+    await peer.expect('enable');
+    const enabled = sm('enabled', { id: 'sm-1', resume: 'true' });
+    if (early) await peer.send(segment(enabled, ...messages(1, 2)));
+    else {
+      await peer.send(enabled);
+      await started;
+      await peer.send(segment(...messages(1, 2)));
+    }
+    assert.is((await peer.expect('a')).attr('h'), '1');
+    await peer.expect('/stream');
+    await peer.close();
+    assert.equal(bodies, ['1']);
+  }
 });
 
 test('P-24: without stream management what comes behind our footer is received', async (rig) => {

@@ -14,12 +14,13 @@ const marks =
   (stanza) =>
     el('message', { ...stanza.attrs }, el('body', {}, bodyOf(stanza) + mark));
 
-/** Does to stanzas what they say: 1 and whatever is not mentioned pass, 2 is dropped, 3 throws, 4 rejects. */
+/** Does to stanzas what they say: 2 and 6 are dropped, now or later, 3 throws, 4 rejects, and the others pass. */
 const obedient: Filter = (stanza) => {
   const verdict = bodyOf(stanza) || stanza.attr('id');
   if (verdict === '2') return null;
   if (verdict === '3') throw new Error('three');
   if (verdict === '4') return Promise.reject(new Error('four'));
+  if (verdict === '6') return Promise.resolve(null);
   return stanza;
 };
 
@@ -55,7 +56,7 @@ async function listening(rig: Parameters<typeof online>[0]) {
 test('X-09, X-10, X-37: inbound filters rewrite, lower orders first, until they are taken back', async (rig) => {
   const { client, peer, heard } = await listening(rig);
   client.filter('inbound', marks('d'), { order: 1 });
-  client.filter('inbound', marks('b'));
+  client.filter('inbound', async (stanza) => marks('b')(stanza));
   client.filter('inbound', marks('c'), { order: 0 });
   const first = client.filter('inbound', marks('a'), { order: -1 });
   await peer.send(message(1));
@@ -69,9 +70,9 @@ test('X-09, X-10, X-37: inbound filters rewrite, lower orders first, until they 
 test('E-26: what an inbound filter drops or fails at goes nowhere, is counted, and harms nobody', async (rig) => {
   const { client, journal, peer, heard } = await listening(rig);
   client.filter('inbound', obedient);
-  await peer.send(segment(...messages(1, 2, 3, 4, 5)));
+  await peer.send(segment(...messages(1, 2, 3, 4, 6, 5)));
   await journal.until('handlerError Error: four');
-  assert.is(await handled(peer), 5);
+  assert.is(await handled(peer), 6);
   assert.equal(heard, ['1', '5']);
   assert.equal(journal.read(), ['handlerError Error: three', 'handlerError Error: four']);
 });
@@ -140,21 +141,21 @@ test('X-09: outbound filters rewrite, drop and fail, and the tokens say so', asy
   const { client, journal, peer } = await online(rig);
   client.filter('outbound', obedient);
   client.filter('outbound', marks('0'), { order: 1 });
-  const tokens = messages(1, 2, 3, 4, 5).map((message) => client.send(message));
+  const tokens = messages(1, 2, 3, 4, 6, 5).map((message) => client.send(message));
   assert.equal(await said(peer, 2), [10, 50]);
   assert.equal(
     tokens.map(({ state }) => state),
-    ['sent', 'dropped', 'failed', 'failed', 'sent'],
+    ['sent', 'dropped', 'failed', 'failed', 'dropped', 'sent'],
   );
   assert.equal(
     tokens.map(({ error }) => error?.message),
-    [undefined, undefined, 'three', 'four', undefined],
+    [undefined, undefined, 'three', 'four', undefined, undefined],
   );
   assert.equal(journal.read(), ['handlerError Error: three', 'handlerError Error: four']);
   // What was not written is not counted either.
   await peer.expect('r');
   await peer.send(sm('a', { h: 2 }));
-  assert.is(await tokens[4], 'acked');
+  assert.is(await tokens[5], 'acked');
 });
 
 test('B.9: nobody overtakes a stanza that an outbound filter has', async (rig) => {
