@@ -12,7 +12,7 @@ import {
   type Token,
   XmlError,
 } from '../../src/index.ts';
-import { asked, bound, dialogue, handled, message, messages, online, said, sm } from './dialogue.ts';
+import { asked, bound, dialogue, handled, message, messages, online, resumed, said, sm } from './dialogue.ts';
 import { sockets } from './rig.ts';
 
 const test = sockets('sockets/delivery-token');
@@ -64,9 +64,7 @@ test('B.3: aborted while it is queued, and never written; too late once it is wr
   assert.ok(token.abort());
   assert.equal(states, ['queued', 'aborted']);
   await fails(token, 'aborted');
-  const again = await next();
-  await asked(again, sm('sm'));
-  await again.send(sm('resumed', { previd: 'sm-1', h: 1 }));
+  const again = await resumed(next, 1);
   send(client, 3);
   assert.equal(await said(again, 1), [3]);
   assert.equal(early.states, ['sent', 'acked']);
@@ -84,9 +82,7 @@ test('B.3: queued, and written after a resumption', async (rig) => {
   peer.reset();
   await journal.until('suspended network');
   const queued = send(client, 2);
-  const again = await next();
-  await asked(again, sm('sm'));
-  await again.send(sm('resumed', { previd: 'sm-1', h: 0 }));
+  const again = await resumed(next, 0);
   await said(again, 2);
   await again.expect('r');
   await again.send(sm('a', { h: 2 }));
@@ -211,9 +207,7 @@ test('a full queue refuses, and what is taken back makes room', async (rig) => {
   assert.instance(await fails(send(client, 3).token, 'failed'), QueueFullError);
   first?.token.abort();
   assert.is(send(client, 4).token.state, 'queued');
-  const again = await next();
-  await asked(again, sm('sm'));
-  await again.send(sm('resumed', { previd: 'sm-1', h: 0 }));
+  const again = await resumed(next, 0);
   assert.equal(await said(again, 2), [2, 4]);
 });
 

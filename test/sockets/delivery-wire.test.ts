@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { type Connect, el } from '../../src/index.ts';
 import { FOOTER, streamError, streamText } from '../../src/testing/framing.ts';
 import type { Peer } from '../../src/testing/peer.ts';
-import { answer, asked, handled, message, messages, online, said, segment, sm } from './dialogue.ts';
+import { answer, asked, handled, message, messages, online, resumed, said, segment, sm } from './dialogue.ts';
 import { sleep, sockets } from './rig.ts';
 
 const test = sockets('sockets/delivery-wire');
@@ -226,9 +226,7 @@ test('X-49: white space now and then if it is wished for, also after a resumptio
   assert.match((await peer.raw()).toString(), /^ +$/);
   assert.match((await peer.raw()).toString(), /^ +$/);
   peer.reset();
-  const again = await next();
-  await asked(again, sm('sm'));
-  await again.send(sm('resumed', { previd: 'sm-1', h: 0 }));
+  const again = await resumed(next, 0);
   assert.match((await again.raw()).toString(), /^ +$/);
 
   const quiet = await online(rig);

@@ -59,6 +59,14 @@ export async function asked(peer: Peer, ...features: Element[]): Promise<Element
   return peer.next();
 }
 
+/** Lets the client have its session `sm-1` back on its next connection, of which the server says that it handled `h`. */
+export async function resumed(next: Dialogue['next'], h: number): Promise<Peer> {
+  const peer = await next();
+  assert.is((await asked(peer, sm('sm'))).name, 'resume');
+  await peer.send(sm('resumed', { previd: 'sm-1', h }));
+  return peer;
+}
+
 /** Binds the resource that is asked for. */
 export function bound(request: Element, resource = 'server'): Element {
   const bind = el('bind', { xmlns: NS.bind }, el('jid', {}, `${JID}/${resource}`));

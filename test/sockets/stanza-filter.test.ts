@@ -1,7 +1,20 @@
 /** Filters, in both directions: B.9, E-26, X-09, X-10, X-37, X-44. */
 import * as assert from 'uvu/assert';
 import { type Element, el, type Filter } from '../../src/index.ts';
-import { answer, asked, dialogue, handled, message, messages, NS, online, said, segment, sm } from './dialogue.ts';
+import {
+  answer,
+  asked,
+  dialogue,
+  handled,
+  message,
+  messages,
+  NS,
+  online,
+  resumed,
+  said,
+  segment,
+  sm,
+} from './dialogue.ts';
 import { sleep, sockets } from './rig.ts';
 
 const test = sockets('sockets/stanza-filter');
@@ -197,9 +210,7 @@ test('B.9, X-44: what is sent again is not filtered again', async (rig) => {
   for (const message of messages(1, 2)) client.send(message);
   assert.equal(await said(peer, 2), [10, 20]);
   peer.reset();
-  const again = await next();
-  await asked(again, sm('sm'));
-  await again.send(sm('resumed', { previd: 'sm-1', h: 1 }));
+  const again = await resumed(next, 1);
   assert.equal(await said(again, 1), [20]);
 });
 
@@ -212,9 +223,7 @@ test('what an outbound filter has when the cable is pulled is written once, afte
   await journal.until('suspended network');
   subscription.unsubscribe();
   letGo();
-  const again = await next();
-  await asked(again, sm('sm'));
-  await again.send(sm('resumed', { previd: 'sm-1', h: 0 }));
+  const again = await resumed(next, 0);
   assert.equal(await said(again, 2), [1, 2]);
   assert.equal([seen, tokens.map(({ state }) => state)], [['1'], ['sent', 'sent']]);
 });

@@ -11,7 +11,7 @@ import {
   StateError,
   TimeoutError,
 } from '../../src/index.ts';
-import { dialogue, handled, message, messages, NS, online, said, segment, sm } from './dialogue.ts';
+import { dialogue, handled, message, messages, NS, online, resumed, said, segment } from './dialogue.ts';
 import { JID, sockets } from './rig.ts';
 
 const test = sockets('sockets/stanza-request');
@@ -165,11 +165,7 @@ test('an AbortSignal takes back a request that waits, and gives up one that was 
   controller.abort(new Error('never mind'));
   const late = outcome(client.request(query({ id: 'late' }), { signal: controller.signal }));
   assert.equal((await Promise.all([written, waiting, late])).map(String), Array(3).fill('Error: never mind'));
-  const peer = await next();
-  await peer.negotiate({ upTo: 'auth', tls: false });
-  await peer.features(el('bind', { xmlns: NS.bind }), sm('sm'));
-  await peer.expect('resume');
-  await peer.send(sm('resumed', { previd: 'sm-1', h: 2 }));
+  const peer = await resumed(next, 2);
   client.send(message(1));
   assert.equal(await said(peer, 1), [1]);
 });
