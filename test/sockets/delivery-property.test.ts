@@ -44,6 +44,7 @@ const OPTIONS: Partial<ClientOptions> = {
   plainOnLoopback: true,
   liveness: { idle: 20, answer: 20 },
   negotiationTimeout: 200,
+  shutdownTimeout: 100,
   maxInitialAttempts: null,
 };
 
