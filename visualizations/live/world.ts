@@ -1,0 +1,126 @@
+/**
+ * What is known of running actors, and how it changes: the record that the live page replays. The server and the page share
+ * this file, so that a point in time means the same to both.
+ */
+
+/** Plain data that went through `redact`. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+interface Place {
+  /** Its place in the record, counted from 0. */
+  readonly n: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** XState's session id of the actor it is about, unique in the record. */
+  readonly actor: string;
+}
+
+/** An actor came to be. */
+export interface BirthFrame extends Place {
+  readonly kind: 'birth';
+  /** Its id within its parent. */
+  readonly id: string;
+  /** The session id of its parent; null for the root of an actor system. */
+  readonly parent: string | null;
+  /** The session id of the root of its system. */
+  readonly root: string;
+  /** The key of its picture; null where there is none, as for promises. */
+  readonly chart: string | null;
+}
+
+/** An actor dealt with an event, with everything that followed at once. */
+export interface StepFrame extends Place {
+  readonly kind: 'step';
+  readonly event: { readonly type: string; readonly payload: Json };
+  /** The session id of who sent it, as far as that is known. */
+  readonly from: string | null;
+  /** The ids of the transitions that were taken (`transitionId`). */
+  readonly taken: readonly string[];
+  readonly commands: readonly { readonly type: string; readonly params: Json }[];
+  /** The ids of the state nodes that are active afterwards. */
+  readonly states: readonly string[];
+  readonly tags: readonly string[];
+  readonly status: 'active' | 'done' | 'error' | 'stopped';
+  /** The keys of the context that are new or other than before; null for one that is gone. */
+  readonly context: { readonly [key: string]: Json | undefined };
+  readonly output?: Json;
+}
+
+/** Something crossed the wire of a client. */
+export interface WireFrame extends Place {
+  readonly kind: 'wire';
+  readonly direction: 'in' | 'out';
+  readonly xml: string;
+}
+
+/** What a client knows of its connection changed. */
+export interface FactsFrame extends Place {
+  readonly kind: 'facts';
+  /** Everything, not only what is new: facts are few. */
+  readonly facts: { readonly [key: string]: Json };
+}
+
+export type Frame = BirthFrame | StepFrame | WireFrame | FactsFrame;
+
+/** All that is known of an actor at a point in time. */
+export interface ActorState {
+  readonly birth: BirthFrame;
+  readonly states: readonly string[];
+  readonly tags: readonly string[];
+  readonly status: StepFrame['status'];
+  readonly context: { readonly [key: string]: Json };
+  readonly output: Json;
+  readonly facts: { readonly [key: string]: Json } | null;
+}
+
+/** All actors at a point in time, by session id, in the order of their births. Never changed in place. */
+export type World = { readonly [actor: string]: ActorState };
+
+/** The world after a frame. */
+export function after(world: World, frame: Frame): World {
+  const { actor } = frame;
+  if (frame.kind === 'birth') {
+    const born: ActorState = {
+      birth: frame,
+      states: [],
+      tags: [],
+      status: 'active',
+      context: {},
+      output: null,
+      facts: null,
+    };
+    return { ...world, [actor]: born };
+  }
+  const known = world[actor];
+  if (known === undefined || frame.kind === 'wire') return world;
+  if (frame.kind === 'facts') return { ...world, [actor]: { ...known, facts: frame.facts } };
+  const { states, tags, status, output = known.output } = frame;
+  return {
+    ...world,
+    [actor]: {
+      ...known,
+      states,
+      tags,
+      status,
+      output,
+      context: { ...known.context, ...frame.context } as ActorState['context'],
+    },
+  };
+}
+
+/** The first thing the page is told. */
+export interface Greeting {
+  /** The world before the first frame that follows. */
+  readonly world: World;
+  /** How many frames are kept. */
+  readonly limit: number;
+  /** What the page may ask for by `POST /control`; null if it may only look. */
+  readonly control: string | null;
+}
+
+/** What a saved page carries in place of a server. */
+export interface Saved extends Omit<Greeting, 'control'> {
+  readonly frames: readonly Frame[];
+  /** Pictures by their key. */
+  readonly charts: { readonly [key: string]: string };
+}
