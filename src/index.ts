@@ -4,7 +4,7 @@ export type { Endpoint } from '../machines/endpoint.ts';
 export type { Cause, Failure, FailureKind, Retry, Stage } from '../machines/failure.ts';
 export type { Trust } from '../machines/negotiation.ts';
 export type { Features, Security } from '../machines/wire.ts';
-export { Client, createClient, type Delivery, type FilterOptions, type OnceOptions } from './client/client.ts';
+export { Client, createClient, type FilterOptions, type OnceOptions } from './client/client.ts';
 export type { Clock } from './client/clock.ts';
 export type { ListenOptions, Subscription } from './client/emitter.ts';
 export { ConnectionError, describeFailure, QueueFullError, StateError, TimeoutError } from './client/error.ts';
@@ -12,6 +12,7 @@ export type { ClientEvents } from './client/events.ts';
 export type { CredentialRequest, CredentialSource, Credentials } from './client/exchange.ts';
 export type { Filter } from './client/filters.ts';
 export type { IqExchange, IqHandler } from './client/inbound.ts';
+export type { ConnectionFacts, InspectedClient, Inspector } from './client/inspect.ts';
 export type { Logger } from './client/log.ts';
 export {
   type ClientOptions,
@@ -21,7 +22,7 @@ export {
   type StreamManagementOptions,
 } from './client/options.ts';
 export { ReplyError, type RequestOptions } from './client/requests.ts';
-export type { ClientActor, Hook, Preparation } from './client/shell.ts';
+export type { ClientActor, Delivery, Hook, Preparation } from './client/shell.ts';
 export { type ClientSnapshot, type Phase, phaseOf, type StreamManagement, selectRetry } from './client/snapshot.ts';
 export { type Delivered, DeliveryError, type DeliveryState, type Token } from './client/token.ts';
 export type { WaitOptions } from './client/wait.ts';
@@ -31,6 +32,7 @@ export { Iq, type IqType } from './stanza/iq.ts';
 export { Message, type MessageType } from './stanza/message.ts';
 export { Presence, type PresenceType, type Show } from './stanza/presence.ts';
 export { Stanza } from './stanza/stanza.ts';
+export type { Crossing } from './stream/tap.ts';
 export { type DiscoverOptions, discover, ResolveError, type ResolveSrv, type SrvRecord } from './transport/resolver.ts';
 export type { Connect } from './transport/tcp.ts';
 export type { TlsOptions } from './transport/tls.ts';

@@ -8,24 +8,10 @@ import type { Filter } from './filters.ts';
 import type { IqHandler } from './inbound.ts';
 import { type ClientOptions, resolveOptions } from './options.ts';
 import type { RequestOptions } from './requests.ts';
-import { type ClientActor, type Hook, Shell } from './shell.ts';
+import { type ClientActor, type Delivery, type Hook, Shell } from './shell.ts';
 import { type ClientSnapshot, type Phase, view } from './snapshot.ts';
 import type { Token } from './token.ts';
 import { tended, type WaitOptions, wait } from './wait.ts';
-
-/** Stanzas on their way; the counters of stream management are 0 without it. */
-export interface Delivery {
-  /** Waiting to be written. */
-  readonly queued: number;
-  /** Written and not acknowledged. */
-  readonly unacked: number;
-  /** Written in this session, modulo 2^32. */
-  readonly sent: number;
-  /** Received and dealt with in this session, modulo 2^32. */
-  readonly handled: number;
-  /** Requests without a reply. */
-  readonly requests: number;
-}
 
 /** Options of `once`. */
 export interface OnceOptions<Event> extends WaitOptions {
@@ -84,14 +70,7 @@ export class Client implements AsyncDisposable {
 
   /** What is on its way. */
   get delivery(): Delivery {
-    const { outbox, session, requests } = this.#shell;
-    return {
-      queued: outbox.size,
-      unacked: session?.ledger.unacked ?? 0,
-      sent: session?.ledger.sent ?? 0,
-      handled: session?.ledger.handled ?? 0,
-      requests: requests.size,
-    };
+    return this.#shell.delivery;
   }
 
   /** Where the client stands; the same object as long as nothing changes. */

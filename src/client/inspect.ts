@@ -1,9 +1,11 @@
 import type { InspectionEvent } from 'xstate';
 import type { RetryPlan } from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
-import type { Subscription } from './emitter.ts';
-import type { ClientActor } from './shell.ts';
-import type { Phase, StreamManagement } from './snapshot.ts';
+import type { Crossing } from '../stream/tap.ts';
+import { type Subscription, subscription } from './emitter.ts';
+import { describeFailure } from './error.ts';
+import type { ClientActor, Shell } from './shell.ts';
+import { type Phase, type StreamManagement, view } from './snapshot.ts';
 
 /**
  * Looks into a running client: a function that XState calls with everything its statecharts do. If it has a method `client`,
@@ -24,12 +26,6 @@ export interface InspectedClient {
   tap(listener: (crossing: Crossing) => void): Subscription;
   /** Destroys the socket, as if the cable had been cut. */
   drop(): void;
-}
-
-/** Something that was written or read: a stanza, a nonza, a header, a footer or white space. */
-export interface Crossing {
-  readonly direction: 'in' | 'out';
-  readonly xml: string;
 }
 
 /** What is known of a connection; the counters are those of the session. */
@@ -57,4 +53,32 @@ export interface ConnectionFacts {
   readonly retry: RetryPlan | null;
   /** The latest failure in words; null once online. */
   readonly failure: string | null;
+}
+
+/** A client as inspectors see it. */
+export function inspected(shell: Shell): InspectedClient {
+  return {
+    actor: shell.actor,
+    facts: () => factsOf(shell),
+    tap: (listener) => subscription(shell.tap.add(listener)),
+    drop: () => shell.link?.drop(),
+  };
+}
+
+function factsOf({ actor, delivery }: Shell): ConnectionFacts {
+  const { phase, jid, resumed, endpoint, trust, streamManagement, retry, failure } = view(actor.getSnapshot(), null);
+  const security = trust?.security ?? null;
+  return {
+    phase,
+    jid,
+    resumed,
+    endpoint,
+    tls: security && { version: security.protocol, cipher: security.cipher, alpn: security.alpn },
+    mechanism: trust?.mechanism ?? null,
+    channelBinding: trust?.binding ?? null,
+    streamManagement,
+    ...delivery,
+    retry,
+    failure: failure && describeFailure(failure),
+  };
 }

@@ -6,7 +6,8 @@ import { NS } from '../namespaces.ts';
 import { isStanzaName } from '../stanza/stanza.ts';
 import { Connection, type ConnectionHandler } from '../stream/connection.ts';
 import { decodeBind, decodeHeader, decodeLegacySession, decodeNonza, parseCount } from '../stream/decode.ts';
-import { BIND_ID, encodeCommand, encodeHeader, LEGACY_SESSION_ID } from '../stream/encode.ts';
+import { BIND_ID, encodeCommand, encodeHeader, FOOTER, LEGACY_SESSION_ID } from '../stream/encode.ts';
+import type { Tap } from '../stream/tap.ts';
 import { channelBinding, channelBindings } from '../transport/binding.ts';
 import { failureOf } from '../transport/failure.ts';
 import { type Connect, type DialOptions, dial } from '../transport/tcp.ts';
@@ -38,6 +39,8 @@ export interface LinkOptions {
   readonly limits: { readonly connecting: ParserLimits; readonly online: ParserLimits };
   /** What is written may have to be changed before it is written again. */
   readonly keepElements: boolean;
+  /** Shown everything that crosses the wire. */
+  readonly tap: Tap;
   /** Milliseconds on a clock that never goes back. */
   now(): number;
 }
@@ -163,7 +166,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     switch (command.kind) {
       case 'header': {
         const from = connection.tls === null ? null : this.#options.from;
-        connection.write(encodeHeader(this.#options.domain, from, this.#options.lang));
+        this.#write(encodeHeader(this.#options.domain, from, this.#options.lang));
         return;
       }
       case 'footer':
@@ -185,7 +188,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
       case 'enable':
         this.#stage = command.kind;
     }
-    connection.write(encodeCommand(command, this.session.ledger.handled));
+    this.#write(encodeCommand(command, this.session.ledger.handled));
     if (command.kind === 'enable') this.session.ledger.beginSending();
   }
 
@@ -198,11 +201,11 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     }
     this.#stage = 'close';
     if (this.#bound && this.session.ledger.counting) {
-      connection.write(ack(this.session.ledger.handled));
+      this.#write(ack(this.session.ledger.handled));
       // What a filter still has was not counted: it is the server's to deliver again.
       this.#carrying = false;
     }
-    connection.write('</stream:stream>');
+    this.#write(FOOTER);
     this.#footerSent = true;
     connection.flush();
   }
@@ -262,8 +265,8 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     this.#probedAt = this.#options.now();
     if (this.session.ledger.active) {
       this.session.ledger.ask();
-      this.#connection?.write(REQUEST_ACK);
-    } else this.#connection?.write(`<iq type="get" id="${PROBE_ID}"><ping xmlns="${NS.ping}"/></iq>`);
+      this.#write(REQUEST_ACK);
+    } else this.#write(`<iq type="get" id="${PROBE_ID}"><ping xmlns="${NS.ping}"/></iq>`);
   }
 
   /** Milliseconds since the last byte came. */
@@ -278,13 +281,13 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
 
   /** White space between stanzas, for what stands in the way and forgets idle connections. RFC 6120 §4.6.1 */
   keepalive(): void {
-    this.#connection?.write(' ');
+    this.#write(' ');
   }
 
   /** Writes SASL, which the charts must not see. */
   writeSasl(text: string): void {
     this.#stage = 'auth';
-    this.#connection?.write(text);
+    this.#write(text);
   }
 
   /** The channel binding of that type. */
@@ -316,7 +319,18 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     const { session } = this;
     session.ledger.ack(this.#resumedCount);
     const again = session.ledger.replay();
-    if (again !== '') this.#connection?.write(again);
+    if (again !== '') this.#write(again);
+  }
+
+  /** Destroys the socket, if there is one that is ours: during a handshake it is not. */
+  drop(): void {
+    if (!this.#upgrading) this.#connection?.drop();
+  }
+
+  #write(text: string): void {
+    const { tap } = this.#options;
+    if (tap.open && text !== '') tap.show('out', text);
+    this.#connection?.write(text);
   }
 
   // Stanzas out.
@@ -328,7 +342,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   transmit(token: Outgoing, element: Element): void {
     const text = serialize(element);
     const { ledger } = this.session;
-    this.#connection?.write(text);
+    this.#write(text);
     if (!ledger.active) {
       token.become('unconfirmed');
       return;
@@ -346,7 +360,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     if (!this.#open || this.#footerSent || !this.session.ledger.active) return;
     if (!this.session.ledger.wantsAck(ACK_EVERY)) return;
     this.session.ledger.ask();
-    this.#connection?.write(REQUEST_ACK);
+    this.#write(REQUEST_ACK);
   }
 
   // The session as the stanzas of this connection know it: to them another connection that resumes it means nothing.
@@ -372,16 +386,22 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   }
 
   header(root: Element): void {
+    const { tap } = this.#options;
+    if (tap.open) tap.show('in', root);
     this.#tell(decodeHeader(root));
   }
 
   element(element: Element): void {
+    const { tap } = this.#options;
+    if (tap.open) tap.show('in', element);
     if (element.namespace === NS.client && isStanzaName(element.name)) this.#stanza(element);
     else if (element.namespace === NS.sm && (element.name === 'r' || element.name === 'a')) this.#acknowledge(element);
     else this.#nonza(element);
   }
 
   footer(): void {
+    const { tap } = this.#options;
+    if (tap.open) tap.show('in', FOOTER);
     this.#tell({ type: 'stream.footer', failure: this.#byServer('stream', 'closed by the server') });
   }
 
@@ -435,7 +455,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   #acknowledge(element: Element): void {
     const { ledger } = this.session;
     if (element.name === 'r') {
-      if (ledger.counting && !this.#footerSent) this.#connection?.write(ack(ledger.handled));
+      if (ledger.counting && !this.#footerSent) this.#write(ack(ledger.handled));
       return;
     }
     const h = parseCount(element.attr('h'));
@@ -447,7 +467,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     ledger.ack(h);
     if (owing && ledger.unacked === 0) this.#tell({ type: 'flow.drained' });
     // The last of a burst that went out while an answer was due has not been asked for.
-    else if (ledger.unacked > 0) this.#connection?.write('');
+    else if (ledger.unacked > 0) this.#write('');
   }
 
   #countTooHigh(h: number | null): void {

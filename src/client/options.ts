@@ -1,4 +1,3 @@
-import type { InspectionEvent } from 'xstate';
 import type { BackoffPolicy } from '../../machines/backoff.ts';
 import type { ClientSettings } from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
@@ -9,6 +8,7 @@ import type { TlsOptions } from '../transport/tls.ts';
 import { CONNECT_LIMITS, ONLINE_LIMITS, type ParserLimits } from '../xml/parser.ts';
 import { type Clock, LONGEST_DELAY, systemClock } from './clock.ts';
 import type { CredentialSource } from './exchange.ts';
+import type { Inspector } from './inspect.ts';
 import type { Logger } from './log.ts';
 
 /** A place to connect to. */
@@ -93,8 +93,8 @@ export interface ClientOptions extends TlsOptions {
   readonly queue?: { readonly limit?: number; readonly whenFull?: 'reject' };
   /** What the server may send in one piece, before and after authentication. */
   readonly limits?: { readonly connecting?: Partial<ParserLimits>; readonly online?: Partial<ParserLimits> };
-  /** Sees everything the statecharts do; handed to XState. */
-  readonly inspect?: (event: InspectionEvent) => void;
+  /** Sees everything the statecharts do; handed to XState. One with a method `client` sees the wire, too. */
+  readonly inspect?: Inspector;
   /** Hears of the life of the client, in words: anything like `console`, or pino. */
   readonly logger?: Logger;
   /** Time, for tests. */

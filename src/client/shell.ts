@@ -11,6 +11,7 @@ import { StanzaError } from '../stanza/error.ts';
 import type { Message } from '../stanza/message.ts';
 import type { Presence } from '../stanza/presence.ts';
 import { elementOf, isStanzaName, Stanza } from '../stanza/stanza.ts';
+import { Tap } from '../stream/tap.ts';
 import { causeOf, failureOf } from '../transport/failure.ts';
 import { discover } from '../transport/resolver.ts';
 import { Attributes, Element, el } from '../xml/element.ts';
@@ -20,6 +21,7 @@ import type { ClientEvents } from './events.ts';
 import { Exchange } from './exchange.ts';
 import { Filters } from './filters.ts';
 import { Inbound, type InboundSession, type InboundTarget } from './inbound.ts';
+import { inspected } from './inspect.ts';
 import { Link, type LinkHost, type LinkOptions, PROBE_ID } from './link.ts';
 import { attachLogger } from './log.ts';
 import { clientLogic, type Effects, register } from './logic.ts';
@@ -31,6 +33,20 @@ import { Outgoing, type Token } from './token.ts';
 
 /** The actor of a client, as XState knows it. */
 export type ClientActor = ActorRefFrom<typeof clientLogic>;
+
+/** Stanzas on their way; the counters of stream management are 0 without it. */
+export interface Delivery {
+  /** Waiting to be written. */
+  readonly queued: number;
+  /** Written and not acknowledged. */
+  readonly unacked: number;
+  /** Written in this session, modulo 2^32. */
+  readonly sent: number;
+  /** Received and dealt with in this session, modulo 2^32. */
+  readonly handled: number;
+  /** Requests without a reply. */
+  readonly requests: number;
+}
 
 /** What a before-established hook may use: stanzas sent by it precede all others. */
 export interface Preparation {
@@ -63,6 +79,7 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   /** The session that is held, if one is. */
   session: Session | null = null;
   #jid: JID | null = null;
+  readonly tap = new Tap();
   readonly #linkOptions: LinkOptions;
   readonly #cache = new SaltedPasswordCache();
   readonly #prefix = newPrefix();
@@ -80,13 +97,14 @@ export class Shell implements Effects, InboundTarget, LinkHost {
       this.tell({ type: stuck ? 'flow.stuck' : 'flow.free' }),
     );
     this.inbound = new Inbound(this.inboundFilters, this);
-    this.#linkOptions = linkOptions(options);
+    this.#linkOptions = linkOptions(options, this.tap);
     this.actor = createActor(clientLogic, {
       input: { settings: options.settings },
       clock: options.clock,
       ...(options.given.inspect && { inspect: options.given.inspect }),
     });
     register(this.actor.system, this);
+    options.given.inspect?.client?.(inspected(this));
     this.actor.on('*', (event) => this.emitter.emit(event.type, event as never));
     // An exception in a chart is a defect; whatever it leaves behind, the socket must not stay.
     this.actor.subscribe({
@@ -368,6 +386,18 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     return !snapshot.hasTag('offline') && !snapshot.hasTag('failed');
   }
 
+  /** What is on its way. */
+  get delivery(): Delivery {
+    const { outbox, session, requests } = this;
+    return {
+      queued: outbox.size,
+      unacked: session?.ledger.unacked ?? 0,
+      sent: session?.ledger.sent ?? 0,
+      handled: session?.ledger.handled ?? 0,
+      requests: requests.size,
+    };
+  }
+
   /** Between a start and the stop or failure that ends its run. */
   get accepting(): boolean {
     return this.running && !this.actor.getSnapshot().hasTag('disconnecting');
@@ -404,7 +434,7 @@ function newPrefix(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('base64url');
 }
 
-function linkOptions({ jid, given, tls, limits, clock, resend }: ResolvedOptions): LinkOptions {
+function linkOptions({ jid, given, tls, limits, clock, resend }: ResolvedOptions, tap: Tap): LinkOptions {
   return {
     domain: jid.domain,
     from: jid.local === undefined ? null : jid.bare.toString(),
@@ -418,6 +448,7 @@ function linkOptions({ jid, given, tls, limits, clock, resend }: ResolvedOptions
     limits,
     keepElements: resend,
     now: () => clock.now(),
+    tap,
   };
 }
 

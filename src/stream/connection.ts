@@ -128,6 +128,11 @@ export class Connection {
     this.#socket.end(() => this.#socket.destroy());
   }
 
+  /** Ends the socket as if the cable had been cut: what becomes of that is heard. */
+  drop(): void {
+    this.#socket.destroy();
+  }
+
   /** Ends everything at once; nothing is heard any more. */
   destroy(): void {
     this.#finished = true;

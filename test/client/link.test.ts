@@ -4,6 +4,7 @@ import type { InboundSession } from '../../src/client/inbound.ts';
 import { Link, type LinkOptions } from '../../src/client/link.ts';
 import type { Session } from '../../src/client/session.ts';
 import { type DeliveryState, Outgoing } from '../../src/client/token.ts';
+import { Tap } from '../../src/stream/tap.ts';
 import { type Element, el } from '../../src/xml/element.ts';
 import { CONNECT_LIMITS, ONLINE_LIMITS } from '../../src/xml/parser.ts';
 import { suite } from '../harness.ts';
@@ -35,6 +36,7 @@ function setUp(held: Session | null = null, options: Partial<LinkOptions> = {}) 
       dial: {},
       limits: { connecting: CONNECT_LIMITS, online: ONLINE_LIMITS },
       keepElements: false,
+      tap: new Tap(),
       now: () => time.now,
       ...options,
     },

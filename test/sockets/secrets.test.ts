@@ -2,7 +2,7 @@
 import { inspect } from 'node:util';
 import * as assert from 'uvu/assert';
 import type { InspectionEvent } from 'xstate';
-import type { ClientOptions } from '../../src/index.ts';
+import type { ClientOptions, InspectedClient } from '../../src/index.ts';
 import type { TestServer } from '../../src/testing/server.ts';
 import { type Rig, sockets } from './rig.ts';
 
@@ -24,7 +24,9 @@ async function exposed(rig: Rig, server: TestServer, options: Partial<ClientOpti
       password: SECRET,
       maxInitialAttempts: 1,
       logger: { debug: line, info: line, warn: line, error: line },
-      inspect: (event) => seen.push(plain(event)),
+      inspect: Object.assign((event: InspectionEvent) => void seen.push(plain(event)), {
+        client: (client: InspectedClient) => void client.tap(({ xml }) => seen.push(xml)),
+      }),
       ...options,
     });
     client.actor.on('*', show);
