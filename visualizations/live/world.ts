@@ -41,8 +41,11 @@ export interface StepFrame extends Place {
   readonly states: readonly string[];
   readonly tags: readonly string[];
   readonly status: 'active' | 'done' | 'error' | 'stopped';
-  /** The keys of the context that are new or other than before; null for one that is gone. */
-  readonly context: { readonly [key: string]: Json | undefined };
+  /** The keys of the context that are new or other than before. */
+  readonly context: { readonly [key: string]: Json };
+  /** The keys of the context that are no more. */
+  readonly gone?: readonly string[];
+  /** What a done actor came to, or how it failed. */
   readonly output?: Json;
 }
 
@@ -78,47 +81,45 @@ export type World = { readonly [actor: string]: ActorState };
 
 /** The world after a frame. */
 export function after(world: World, frame: Frame): World {
-  const { actor } = frame;
-  if (frame.kind === 'birth') {
-    const born: ActorState = {
-      birth: frame,
-      states: [],
-      tags: [],
-      status: 'active',
-      context: {},
-      output: null,
-      facts: null,
-    };
-    return { ...world, [actor]: born };
-  }
-  const known = world[actor];
-  if (known === undefined || frame.kind === 'wire') return world;
-  if (frame.kind === 'facts') return { ...world, [actor]: { ...known, facts: frame.facts } };
-  const { states, tags, status, output = known.output } = frame;
-  return {
-    ...world,
-    [actor]: {
-      ...known,
-      states,
-      tags,
-      status,
-      output,
-      context: { ...known.context, ...frame.context } as ActorState['context'],
-    },
-  };
+  const known = world[frame.actor];
+  const next = stateAfter(known, frame);
+  return next === undefined || next === known ? world : { ...world, [frame.actor]: next };
 }
 
-/** The first thing the page is told. */
+/** An actor after a frame about it; undefined as long as nobody knows of its birth. */
+export function stateAfter(known: ActorState | undefined, frame: Frame): ActorState | undefined {
+  if (frame.kind === 'birth') {
+    return { birth: frame, states: [], tags: [], status: 'active', context: {}, output: null, facts: null };
+  }
+  if (known === undefined || frame.kind === 'wire') return known;
+  if (frame.kind === 'facts') return { ...known, facts: frame.facts };
+  const { states, tags, status, output = known.output } = frame;
+  const context = { ...known.context, ...frame.context };
+  for (const key of frame.gone ?? []) delete context[key];
+  return { ...known, states, tags, status, output, context };
+}
+
+/**
+ * The first thing the page is told: the server-sent event `greeting`. Every event without a name that follows is a JSON
+ * array of frames; another greeting begins from scratch.
+ */
 export interface Greeting {
   /** The world before the first frame that follows. */
   readonly world: World;
   /** How many frames are kept. */
   readonly limit: number;
-  /** What the page may ask for by `POST /control`; null if it may only look. */
+  /** Goes into the header `X-Control` of a `POST /control`; null if the page may only look. */
   readonly control: string | null;
 }
 
-/** What a saved page carries in place of a server. */
+/** The JSON body of a `POST /control`. */
+export interface Order {
+  /** The session id of the root of an actor system. */
+  readonly actor: string;
+  readonly action: 'start' | 'stop' | 'retry' | 'drop';
+}
+
+/** What a saved page carries in place of a server, in a `<script type="application/json" id="saved">`. */
 export interface Saved extends Omit<Greeting, 'control'> {
   readonly frames: readonly Frame[];
   /** Pictures by their key. */
