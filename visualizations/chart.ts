@@ -42,7 +42,7 @@ export interface ChartAction {
 
 export interface ChartInvoke {
   readonly id: string;
-  /** The name of the actor logic. */
+  /** The name of the actor logic; `ƒ` for one that was written in place. */
   readonly src: string;
 }
 
@@ -99,7 +99,7 @@ function stateOf(node: AnyStateNode): ChartState {
     tags: [...node.tags],
     entry: node.entry.filter(written).map(actionOf),
     exit: node.exit.filter(written).map(actionOf),
-    invoke: node.invoke.map(({ id, src }) => ({ id, src: typeof src === 'string' ? src : 'actor' })),
+    invoke: node.invoke.map(({ id, src }) => ({ id, src: typeof src === 'string' && !unnamed(src) ? src : 'ƒ' })),
     transitions: transitions.map(transitionOf),
     states: Object.values<AnyStateNode>(node.states).map(stateOf),
   };
@@ -137,10 +137,14 @@ function causeOf(type: string, source: AnyStateNode): { kind: TransitionKind; la
   return { kind: 'event', label: type };
 }
 
+/** What XState calls actor logic that has no name. */
+const unnamed = (src: string): boolean => src.startsWith('xstate.invoke.');
+
 /** XState calls a child without an id `0.machine.state`. */
 const anonymous = (id: string): boolean => /^\d+\./.test(id);
 
-function guardName(guard: unknown): string {
+/** The name of a guard, with those that it combines; `ƒ` for a function that has none. */
+export function guardName(guard: unknown): string {
   if (typeof guard === 'string') return guard;
   if (typeof guard === 'object' && guard !== null && 'type' in guard) return String(guard.type);
   if (typeof guard !== 'function') return 'ƒ';
@@ -157,7 +161,8 @@ function guardName(guard: unknown): string {
   return anonymousFunction(name);
 }
 
-const anonymousFunction = (name: string): string => (name === '' || name === 'guard' ? 'ƒ' : name);
+/** A function in place of a name is called after the key it was written under. */
+const anonymousFunction = (name: string): string => (/^(?:guard|entry|exit|actions)?$/.test(name) ? 'ƒ' : name);
 
 /** XState starts and cancels the timers of `after` by actions of its own, which nobody wrote. */
 function written(action: unknown): boolean {
@@ -166,7 +171,8 @@ function written(action: unknown): boolean {
   return !(type === 'xstate.cancel' && String(sendId).startsWith('xstate.after.'));
 }
 
-function actionOf(action: unknown): ChartAction {
+/** An action as it stands in a configuration. */
+export function actionOf(action: unknown): ChartAction {
   if (typeof action === 'string') return { name: action, detail: null };
   if (typeof action === 'object' && action !== null && 'type' in action) {
     const { type, params } = action as { type: string; params?: unknown };

@@ -1,104 +1,138 @@
 /** A statechart as a Mermaid state diagram: text that GitHub draws. */
-import type { AnyStateMachine, AnyStateNode } from 'xstate';
+import type { AnyStateMachine } from 'xstate';
+import { type ChartState, type ChartTransition, chartOf, statesOf } from './chart.ts';
 
-interface Edge {
-  readonly from: AnyStateNode;
-  readonly to: AnyStateNode;
-  readonly label: string;
-}
+/** Characters of a name that are shown; who needs more reads it elsewhere. */
+const LONGEST = 100;
 
-/** The diagram of a machine, the same for the same machine always. */
+/** What cannot be a state: words of Mermaid's own, names it makes itself, and what every object inherits. */
+const RESERVED = /^(?:acctitle|accdescr|class|classdef|click|default|href|note|scale|state|statediagram|style)$/i;
+const MADE = /(?:^|_)(?:start|end)$/;
+const reserved = (name: string): boolean => RESERVED.test(name) || MADE.test(name) || name in {};
+
+/**
+ * The diagram of a machine, the same for the same machine always: its states, and what leads from one to another. Events
+ * that lead nowhere are left out.
+ */
 export function toMermaid(machine: AnyStateMachine): string {
-  const lines = ['stateDiagram-v2'];
-  const edges = edgesBelow(machine.root);
-  // Regions can only be drawn inside a state.
-  if (machine.root.type === 'parallel') drawState(machine.root, edges, '  ', lines);
-  else drawInside(machine.root, edges, '  ', lines);
-  return `${lines.join('\n')}\n`;
+  const { root } = chartOf(machine);
+  const picture = new Picture(root);
+  return `${['stateDiagram-v2', ...picture.lines()].join('\n')}\n`;
 }
 
-function drawState(node: AnyStateNode, edges: readonly Edge[], indent: string, lines: string[]): void {
-  lines.push(`${indent}${name(node)}: ${node.key}`);
-  if (Object.keys(node.states).length === 0) return;
-  lines.push(`${indent}state ${name(node)} {`);
-  drawInside(node, edges, `${indent}  `, lines);
-  lines.push(`${indent}}`);
-}
+class Picture {
+  readonly #root: ChartState;
+  readonly #states = new Map<string, ChartState>();
+  /** Names without dots, which Mermaid would read as more than one state, by the ids of states. */
+  readonly #names = new Map<string, string>();
+  /** States that something leads out of from wherever one is inside. */
+  readonly #left = new Set<ChartState>();
 
-/** States first and what leads from one to another last: Mermaid puts a state where it is mentioned first. */
-function drawInside(node: AnyStateNode, edges: readonly Edge[], indent: string, lines: string[]): void {
-  const initial = node.type === 'parallel' ? undefined : node.initial.target?.[0];
-  if (initial !== undefined) lines.push(`${indent}[*] --> ${name(initial)}`);
-  Object.values(node.states).forEach((child, index) => {
-    if (node.type === 'parallel' && index > 0) lines.push(`${indent}--`);
-    drawState(child, edges, indent, lines);
-  });
-  const own = edges.filter((edge) => home(edge) === node);
-  if (own.some(({ from }) => from === node)) lines.push(`${indent}${anywhere(node)}: anywhere in ${node.key}`);
-  for (const [ends, labels] of merged(own, node)) {
-    const label = labels.filter((text) => text !== '').join(', ');
-    lines.push(`${indent}${ends}${label === '' ? '' : `: ${label}`}`);
+  constructor(root: ChartState) {
+    this.#root = root;
+    for (const state of statesOf(root)) this.#states.set(state.id, state);
+    this.#name(root, [], new Set());
   }
-  for (const child of Object.values(node.states)) {
-    if (child.type === 'final') lines.push(`${indent}${name(child)} --> [*]`);
+
+  lines(): string[] {
+    const arrows = this.#arrows();
+    // Regions can only be drawn inside a state, and a machine without states is one itself.
+    const boxed = this.#root.type !== 'compound';
+    // What leads where comes last and outermost: Mermaid moves a state to where it is mentioned.
+    return [...(boxed ? this.#draw(this.#root, '  ') : this.#drawInside(this.#root, '  ')), ...arrows];
+  }
+
+  #name(state: ChartState, path: readonly string[], taken: Set<string>): void {
+    const plain = (path.join('_') || state.key).replace(/\W/g, '_');
+    const wanted = reserved(plain) ? `${plain}_` : plain;
+    let name = wanted;
+    for (let count = 2; taken.has(name); count++) name = `${wanted}_${count}`;
+    this.#names.set(state.id, name);
+    taken.add(name).add(`${name}_anywhere`);
+    for (const child of state.states) this.#name(child, [...path, child.key], taken);
+  }
+
+  #nameOf(state: ChartState): string {
+    return this.#names.get(state.id) as string;
+  }
+
+  #draw(state: ChartState, indent: string): string[] {
+    const name = this.#nameOf(state);
+    const lines = [`${indent}${name}: ${text(caption(state))}`];
+    if (state.states.length === 0) return lines;
+    return [...lines, `${indent}state ${name} {`, ...this.#drawInside(state, `${indent}  `), `${indent}}`];
+  }
+
+  #drawInside(state: ChartState, indent: string): string[] {
+    const initial = state.initial === null ? undefined : this.#states.get(state.initial);
+    const lines = initial === undefined ? [] : [`${indent}[*] --> ${this.#nameOf(initial)}`];
+    const parts = state.states.map((child) => this.#draw(child, indent));
+    // Mermaid cannot draw a line from a box to its inside.
+    if (this.#left.has(state)) {
+      parts.push([`${indent}${this.#nameOf(state)}_anywhere: anywhere in ${text(state.key)}`]);
+    }
+    for (const [index, part] of parts.entries()) {
+      if (state.type === 'parallel' && index > 0) lines.push(`${indent}--`);
+      lines.push(...part);
+    }
+    for (const child of state.states) {
+      if (child.type === 'final') lines.push(`${indent}${this.#nameOf(child)} --> [*]`);
+    }
+    return lines;
+  }
+
+  /** Everything that leads from one state to another, what leads the same way on one line. */
+  #arrows(): string[] {
+    const found = new Map<string, string[]>();
+    for (const from of this.#states.values()) {
+      for (const transition of from.transitions) {
+        for (const to of this.#targets(from, transition)) {
+          const inside = from !== to && within(from, to);
+          if (inside) this.#left.add(from);
+          const ends = `${this.#nameOf(from)}${inside ? '_anywhere' : ''} --> ${this.#nameOf(to)}`;
+          found.set(ends, [...(found.get(ends) ?? []), label(transition)]);
+        }
+      }
+    }
+    return [...found].map(([ends, labels]) => {
+      const shown = labels.filter((one) => one !== '').join(', ');
+      return `  ${ends}${shown === '' ? '' : `: ${shown}`}`;
+    });
+  }
+
+  #targets(from: ChartState, { targets }: ChartTransition): readonly ChartState[] {
+    return targets.flatMap((id) => this.#begin(this.#states.get(id) as ChartState, from));
+  }
+
+  /** Where one comes to in `state`: a line cannot lead from inside a box to the box, so it leads to where that begins. */
+  #begin(state: ChartState, from: ChartState): readonly ChartState[] {
+    const around = state === this.#root ? state.states.length > 0 : state !== from && within(state, from);
+    if (!around) return [state];
+    const begins = state.states.filter(({ id }) => state.type === 'parallel' || id === state.initial);
+    return begins.flatMap((child) => this.#begin(child, from));
   }
 }
 
-/** Everything that leads from one state to another. */
-function edgesBelow(node: AnyStateNode): Edge[] {
-  const transitions = [...[...node.transitions.values()].flat(), ...(node.always ?? [])];
-  const own = transitions.flatMap(({ target, eventType, guard }) => {
-    const to = target?.[0];
-    if (to === undefined) return [];
-    return [
-      { from: node, to, label: `${event(eventType)}${guard === undefined ? '' : ` (${guardName(guard)})`}`.trim() },
-    ];
-  });
-  return [...own, ...Object.values(node.states).flatMap(edgesBelow)];
+/** Whether `inner` is `outer` or somewhere inside of it. */
+function within(outer: ChartState, inner: ChartState): boolean {
+  return outer === inner || outer.states.some((child) => within(child, inner));
 }
 
-/** The innermost state that both ends are inside of; for what leads to a descendant, the state it leads from. */
-function home({ from, to }: Edge): AnyStateNode {
-  let node = contains(from, to) ? from : (from.parent as AnyStateNode);
-  while (!contains(node, to)) node = node.parent as AnyStateNode;
-  return node;
+function caption({ key, history }: ChartState): string {
+  if (history === null) return key;
+  return history === 'deep' ? 'H*' : 'H';
 }
 
-function contains(outer: AnyStateNode, inner: AnyStateNode): boolean {
-  return inner.path.length > outer.path.length && outer.path.every((key, index) => inner.path[index] === key);
+function label({ label: event, guard }: ChartTransition): string {
+  return [event, guard === null ? '' : `(${guard})`]
+    .filter((part) => part !== '')
+    .map(text)
+    .join(' ');
 }
 
-/** Labels by what they lead from and to. */
-function merged(edges: readonly Edge[], inside: AnyStateNode): Map<string, string[]> {
-  const found = new Map<string, string[]>();
-  for (const { from, to, label } of edges) {
-    const ends = `${from === inside ? anywhere(from) : name(from)} --> ${name(to)}`;
-    found.set(ends, [...(found.get(ends) ?? []), label]);
-  }
-  return found;
-}
-
-/** A name without dots, which Mermaid would read as more than one state. */
-function name(node: AnyStateNode): string {
-  return node.path.join('_') || node.key;
-}
-
-/** What leads from a state as a whole leads from here: Mermaid cannot draw a line from a box to its inside. */
-function anywhere(node: AnyStateNode): string {
-  return `${name(node)}_anywhere`;
-}
-
-function event(type: string): string {
-  const after = /^xstate\.after\.(.+?)\.[^.]+\./.exec(`${type}.`);
-  if (after !== null) return `after ${after[1]}`;
-  const actor = /^xstate\.(done|error)\.actor\.(.+)$/.exec(type);
-  if (actor !== null) return `${actor[2] === '*' ? 'a child' : actor[2]} ${actor[1] === 'done' ? 'done' : 'failed'}`;
-  // An asterisk would be read as emphasis.
-  return type.replaceAll('*', '#42;');
-}
-
-function guardName(guard: unknown): string {
-  if (typeof guard === 'string') return guard;
-  const { type } = guard as { type?: unknown };
-  return typeof type === 'string' ? type : 'guard';
+/** A text with everything by its number that Mermaid, Markdown or HTML could take for their own. */
+function text(plain: string): string {
+  const shown = plain.length > LONGEST ? `${plain.slice(0, LONGEST - 1)}…` : plain;
+  const line = shown.replace(/[\s\p{Cc}]+/gu, ' ');
+  return line.replace(/[^\p{L}\p{N} .,()_-]/gu, (character) => `#${character.codePointAt(0)};`) || '…';
 }
