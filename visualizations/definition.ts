@@ -27,29 +27,29 @@ export interface StateDefinition {
   readonly entry?: OneOrMany<Reference>;
   readonly exit?: OneOrMany<Reference>;
   readonly invoke?: OneOrMany<InvokeDefinition>;
-  readonly always?: OneOrMany<TransitionDefinition>;
+  readonly always?: Ways;
   /** By the type of the event. */
-  readonly on?: { readonly [type: string]: OneOrMany<TransitionDefinition> };
+  readonly on?: { readonly [type: string]: Ways };
   /** By milliseconds, or by the name of a delay. */
-  readonly after?: { readonly [delay: string]: OneOrMany<TransitionDefinition> };
-  readonly onDone?: OneOrMany<TransitionDefinition>;
+  readonly after?: { readonly [delay: string]: Ways };
+  readonly onDone?: Ways;
   readonly route?: TransitionDefinition;
   readonly states?: { readonly [key: string]: StateDefinition };
   /** Where it is a value. */
   readonly output?: Json;
 }
 
-/** A target alone is written as such. */
-export type TransitionDefinition =
-  | string
-  | {
-      readonly description?: string;
-      readonly guard?: Reference;
-      readonly target?: OneOrMany<string>;
-      readonly actions?: OneOrMany<Reference>;
-      readonly reenter?: boolean;
-      readonly meta?: { readonly [key: string]: Json };
-    };
+/** What may happen, tried in this order; a target alone is written as such. */
+export type Ways = string | OneOrMany<TransitionDefinition>;
+
+export interface TransitionDefinition {
+  readonly description?: string;
+  readonly guard?: Reference;
+  readonly target?: OneOrMany<string>;
+  readonly actions?: OneOrMany<Reference>;
+  readonly reenter?: boolean;
+  readonly meta?: { readonly [key: string]: Json };
+}
 
 /** An action or a guard by its name. Parameters that a function works out are left out. */
 export type Reference = string | { readonly type: string; readonly params?: { readonly [key: string]: Json } };
@@ -61,9 +61,9 @@ export interface InvokeDefinition {
   readonly systemId?: string;
   /** Where it is a value. */
   readonly input?: Json;
-  readonly onDone?: OneOrMany<TransitionDefinition>;
-  readonly onError?: OneOrMany<TransitionDefinition>;
-  readonly onSnapshot?: OneOrMany<TransitionDefinition>;
+  readonly onDone?: Ways;
+  readonly onError?: Ways;
+  readonly onSnapshot?: Ways;
 }
 
 /**
@@ -101,32 +101,33 @@ class Writer {
       history: config.history,
       target: config.target,
       context: plain(config.context),
-      initial: config.initial && this.#transition(config.initial),
+      initial: config.initial && this.#ways(config.initial),
       tags: plain(config.tags),
       meta: plain(config.meta),
       entry: each(config.entry, this.#action),
       exit: each(config.exit, this.#action),
       invoke: each(config.invoke, this.#invoke),
-      always: each(config.always, this.#transition),
-      on: mapped(config.on, (ways) => (ways === undefined ? {} : each(ways, this.#transition))),
-      after: mapped(config.after, (ways) => (ways === undefined ? [] : each(ways, this.#transition))),
-      onDone: each(config.onDone, this.#transition),
+      always: this.#ways(config.always),
+      on: mapped(config.on, (ways) => this.#ways(ways ?? {})),
+      after: mapped(config.after, (ways) => this.#ways(ways ?? [])),
+      onDone: this.#ways(config.onDone),
       route: config.route && this.#transition(config.route),
       states: mapped(config.states, this.state),
       output: plain(config.output),
     });
 
+  #ways = (config: Config): Ways | undefined =>
+    typeof config === 'string' ? config : each(config, (one) => this.#transition(one));
+
   #transition = (config: Config): TransitionDefinition =>
-    typeof config === 'string'
-      ? config
-      : present({
-          description: config?.description,
-          guard: config?.guard && this.#guard(config.guard),
-          target: each(config?.target, (target) => (typeof target === 'string' ? target : `#${target.id}`)),
-          actions: each(config?.actions, this.#action),
-          reenter: config?.reenter,
-          meta: plain(config?.meta),
-        });
+    present({
+      description: config?.description,
+      guard: config?.guard && this.#guard(config.guard),
+      target: typeof config === 'string' ? config : each(config?.target, idOf),
+      actions: each(config?.actions, this.#action),
+      reenter: config?.reenter,
+      meta: plain(config?.meta),
+    });
 
   #invoke = (config: Config): InvokeDefinition =>
     present({
@@ -135,9 +136,9 @@ class Writer {
         typeof config.src === 'string' ? config.src : this.#named('actors', config.src, config.src.config?.id ?? 'ƒ'),
       systemId: config.systemId,
       input: plain(config.input),
-      onDone: each(config.onDone, this.#transition),
-      onError: each(config.onError, this.#transition),
-      onSnapshot: each(config.onSnapshot, this.#transition),
+      onDone: this.#ways(config.onDone),
+      onError: this.#ways(config.onError),
+      onSnapshot: this.#ways(config.onSnapshot),
     });
 
   #action = (action: Config): Reference => {
@@ -161,6 +162,9 @@ class Writer {
     return name;
   }
 }
+
+/** A target is a reference, or else a state itself. */
+const idOf = (target: Config): string => (typeof target === 'string' ? target : `#${target.id}`);
 
 function reference(config: Config): Reference {
   return typeof config === 'string' ? config : present({ type: config.type, params: plain(config.params) });

@@ -70,12 +70,15 @@ function linesOf(state: ChartState, names: ReadonlyMap<string, string>): Line[] 
     ),
     ...transitions.map((transition, index) => {
       const before = transitions[index - 1];
-      return [cause(transition, before?.label === transition.label), effect(transition, names)] as const;
+      return [
+        cause(transition, before?.label === transition.label && before.guard !== null),
+        effect(transition, names),
+      ] as const;
     }),
   ];
 }
 
-/** @param again what came before has the same cause, and is tried first. */
+/** @param again what came before has the same cause and a guard. */
 function cause({ kind, label, guard }: ChartTransition, again: boolean): string {
   const words = { event: 'on ', wildcard: 'on ', after: '', done: 'when ', error: 'when ', always: 'at once' };
   const condition = guard === null ? (again ? ', else' : '') : `, if ${clean(guard)}`;
@@ -106,7 +109,10 @@ function namesOf(root: ChartState): Map<string, string> {
   return names;
 }
 
-/** On one line, and without what would move the cursor or turn the direction of writing. */
+/** On one line, without what would move the cursor or turn the direction of writing, and with a word for a function. */
 function clean(text: string): string {
-  return text.replace(/[\s\p{Cc}\p{Bidi_Control}]+/gu, ' ').trim();
+  return text
+    .replaceAll('ƒ', 'inline')
+    .replace(/[\s\p{Cc}\p{Bidi_Control}]+/gu, ' ')
+    .trim();
 }

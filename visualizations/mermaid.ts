@@ -5,6 +5,9 @@ import { type ChartState, type ChartTransition, chartOf, statesOf } from './char
 /** Characters of a name that are shown; who needs more reads it elsewhere. */
 const LONGEST = 100;
 
+/** What a text may not have in it as it is; an underscore at the end of a word is one of stress. */
+const SPECIAL = /[^\p{L}\p{N} .,()_-]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu;
+
 /** What cannot be a state: words of Mermaid's own, names it makes itself, and what every object inherits. */
 const RESERVED = /^(?:acctitle|accdescr|class|classdef|click|default|href|note|scale|state|statediagram|style)$/i;
 const MADE = /(?:^|_)(?:start|end)$/;
@@ -133,6 +136,6 @@ function label({ label: event, guard }: ChartTransition): string {
 /** A text with everything by its number that Mermaid, Markdown or HTML could take for their own. */
 function text(plain: string): string {
   const shown = plain.length > LONGEST ? `${plain.slice(0, LONGEST - 1)}…` : plain;
-  const line = shown.replace(/[\s\p{Cc}]+/gu, ' ');
-  return line.replace(/[^\p{L}\p{N} .,()_-]/gu, (character) => `#${character.codePointAt(0)};`) || '…';
+  const line = shown.replace(/[\s\p{Cc}\p{Bidi_Control}]+/gu, ' ').trim();
+  return line.replace(SPECIAL, (character) => `#${character.codePointAt(0)};`) || '…';
 }
