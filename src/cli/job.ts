@@ -1,5 +1,6 @@
 /** The main job, for people to watch: two clients talk, the cable is pulled, and nothing is lost. */
 import type { Duplex } from 'node:stream';
+import type { LiveView } from '../../visualizations/live/server.ts';
 import { type Client, createClient } from '../client/client.ts';
 import type { ClientOptions } from '../client/options.ts';
 import { dial } from '../transport/tcp.ts';
@@ -21,12 +22,12 @@ export interface Side {
   pull(): void;
 }
 
-/** A client whose cable can be pulled and whose charts are told of. */
-export function makeSide(name: string, options: ClientOptions, narrator: Narrator): Side {
+/** A client whose cable can be pulled, whose charts are told of, and which a page may follow. */
+export function makeSide(name: string, options: ClientOptions, narrator: Narrator, view: LiveView | null = null): Side {
   let cable: Duplex | null = null;
   const client = createClient({
     ...options,
-    inspect: narrator.follow(name),
+    inspect: narrator.follow(name, view?.inspect),
     connect: async (endpoint, { signal }) => {
       cable = await dial(endpoint, { signal });
       return cable;

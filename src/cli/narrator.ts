@@ -1,5 +1,6 @@
 /** Tells what the statecharts of a client do as it happens: a line a state change. */
 import type { AnyMachineSnapshot, InspectionEvent, StateValue } from 'xstate';
+import type { Inspector } from '../client/inspect.ts';
 
 /** Whether to use colour: on a terminal, unless the environment asks otherwise (no-color.org). */
 export function wantsColour(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv): boolean {
@@ -20,8 +21,17 @@ export class Narrator {
     this.#colour = colour;
   }
 
-  /** An `inspect` function that tells of the client called `name`. */
-  follow(name: string): (event: InspectionEvent) => void {
+  /** An `inspect` function that tells of the client called `name`, and passes on what it sees. */
+  follow(name: string, next?: Inspector): Inspector {
+    const tell = this.#teller(name);
+    const inspect = (event: InspectionEvent) => {
+      tell(event);
+      next?.(event);
+    };
+    return Object.assign(inspect, next?.client && { client: next.client });
+  }
+
+  #teller(name: string): (event: InspectionEvent) => void {
     const values = new Map<string, string[]>();
     return (inspected) => {
       if (inspected.type !== '@xstate.snapshot') return;

@@ -1,78 +1,58 @@
 /**
- * `npm start`: the main job, told as it happens. Without arguments on an embedded server; with `--jid` on a real one, as two
- * clients of that account, until Control-C.
+ * The main job, told as it happens: two clients talk, the cable is pulled, nothing is lost. On an embedded server, or with
+ * `--jid` as two clients of an account. `npm start` runs it.
  */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { type LiveView, liveView } from '../../visualizations/live/server.ts';
 import type { ClientOptions } from '../client/options.ts';
-import { JID } from '../jid.ts';
-import { testServer } from '../testing/server.ts';
+import { ACCOUNT_OPTIONS, ACCOUNT_USAGE, interrupted, readAccount } from './account.ts';
 import { converse, makeSide, type Side } from './job.ts';
 import { Narrator, wantsColour } from './narrator.ts';
-import { askPassword } from './password.ts';
 
-const USAGE = `npm start                                      two clients on an embedded server
-npm start -- --jid you@example.org [options]   two clients of your account, until Control-C
+const USAGE = `npm start [-- options]   two clients talk, on an embedded server or with --jid on yours, until Control-C
 
-  --host HOST   connect to this host and not where the domain's records say
-  --port PORT   default 5222, or 5223 with --direct
-  --direct      TLS from the first byte, in place of STARTTLS
-  --ca FILE     trust the authorities in this PEM file
+  --live        follow them in the browser, until Control-C
+${ACCOUNT_USAGE}`;
 
-The password is asked for, or taken from XSTANZA_PASSWORD.`;
-
-const narrator = new Narrator((line) => console.log(line), wantsColour(process.stdout, process.env));
-
-try {
-  process.exitCode = await main();
-} catch (error) {
-  console.error(`xstanza: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-}
-
-async function main(): Promise<number> {
+/** Runs the job; resolves with the exit code. Throws for arguments that make no sense. */
+export async function start(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
-    options: {
-      jid: { type: 'string' },
-      host: { type: 'string' },
-      port: { type: 'string' },
-      direct: { type: 'boolean' },
-      ca: { type: 'string' },
-      help: { type: 'boolean' },
-    },
+    args: [...args],
+    options: { ...ACCOUNT_OPTIONS, live: { type: 'boolean' }, help: { type: 'boolean' } },
   });
   if (values.help) {
     console.log(USAGE);
     return 0;
   }
-  if (values.jid === undefined) return embedded();
-  const password =
-    process.env.XSTANZA_PASSWORD ?? (await askPassword(`Password of ${values.jid}: `, process.stdin, process.stdout));
-  const tls = values.direct ? 'direct' : 'starttls';
-  const host = values.host ?? (values.port === undefined ? undefined : JID.parse(values.jid).domain);
-  return real({
-    jid: values.jid,
-    password,
-    ...(values.ca !== undefined && { ca: readFileSync(values.ca) }),
-    ...(host !== undefined && {
-      endpoints: [{ host, tls, ...(values.port !== undefined && { port: Number(values.port) }) }],
-    }),
-  });
+  const { jid } = values;
+  const account = jid === undefined ? null : await readAccount({ ...values, jid });
+  const narrator = new Narrator((line) => console.log(line), wantsColour(process.stdout, process.env));
+  const view = values.live ? await liveView({ control: true, title: 'xstanza' }) : null;
+  if (view !== null) narrator.say('page', view.url);
+  try {
+    return await (account === null ? embedded(narrator, view) : real(account, narrator, view));
+  } finally {
+    await view?.close();
+  }
 }
 
 /** Everything in this process. */
-async function embedded(): Promise<number> {
+async function embedded(narrator: Narrator, view: LiveView | null): Promise<number> {
+  const { testServer } = await embeddedServer();
   const server = await testServer({ accounts: { romeo: 'thou', juliet: 'thee' } });
   narrator.say('server', `listens on 127.0.0.1:${server.port} for ${server.domain}`);
-  const side = (name: string, password: string) =>
-    makeSide(
-      name,
-      { jid: `${name}@${server.domain}`, password, ca: server.ca, endpoints: [server.endpoint] },
-      narrator,
-    );
-  const sides = [side('romeo', 'thou'), side('juliet', 'thee')] as const;
+  const options = (name: string, password: string) => ({
+    jid: `${name}@${server.domain}`,
+    password,
+    ca: server.ca,
+    endpoints: [server.endpoint],
+  });
+  const sides = [
+    makeSide('romeo', options('romeo', 'thou'), narrator, view),
+    makeSide('juliet', options('juliet', 'thee'), narrator, view),
+  ] as const;
   try {
-    return (await run(sides)) ? 0 : 1;
+    return await run(sides, narrator, view !== null);
   } finally {
     await stop(sides);
     await server.close();
@@ -80,23 +60,39 @@ async function embedded(): Promise<number> {
   }
 }
 
-/** Two clients of one account on a real server; they stay until they are interrupted. */
-async function real(options: ClientOptions): Promise<number> {
-  const sides = [makeSide('one', options, narrator), makeSide('two', options, narrator)] as const;
-  const interrupted = new Promise<void>((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
-  const work = run(sides);
+/** Only this needs node-forge, which makes the server's certificate and does not come along. */
+async function embeddedServer(): Promise<typeof import('../testing/server.ts')> {
   try {
-    const good = await Promise.race([work, interrupted]);
-    if (good === undefined) return 130;
-    narrator.say('', 'both stay online; Control-C stops them');
-    await interrupted;
-    return good ? 0 : 1;
+    return await import('../testing/server.ts');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new Error('the embedded server needs node-forge: npm install node-forge', { cause: error });
+  }
+}
+
+/** Two clients of one account on a real server. */
+async function real(options: ClientOptions, narrator: Narrator, view: LiveView | null): Promise<number> {
+  const sides = [makeSide('one', options, narrator, view), makeSide('two', options, narrator, view)] as const;
+  try {
+    return await run(sides, narrator, true);
   } finally {
     await stop(sides);
   }
 }
 
-async function run(sides: readonly [Side, Side]): Promise<boolean> {
+/** Does the job, and where somebody is to look at it stays until Control-C. */
+async function run(sides: readonly [Side, Side], narrator: Narrator, stay: boolean): Promise<number> {
+  const interruption = interrupted();
+  const good = await Promise.race([work(sides, narrator), interruption]);
+  if (good === undefined) return 130;
+  if (stay) {
+    narrator.say('', 'both stay online; Control-C stops them');
+    await interruption;
+  }
+  return good ? 0 : 1;
+}
+
+async function work(sides: readonly [Side, Side], narrator: Narrator): Promise<boolean> {
   await Promise.all(sides.map(({ client }) => client.start()));
   for (const { name, client } of sides) {
     const { trust } = client.getSnapshot();

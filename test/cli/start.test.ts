@@ -1,43 +1,17 @@
 /** `npm start` as a person sees it, each run a process of its own. */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { testServer } from '../../src/testing/server.ts';
 import { suite } from '../harness.ts';
+import { run } from './run.ts';
 
 const test = suite('cli/start', 30_000);
 
-const PROGRAM = fileURLToPath(new URL('../../src/cli/start.js', import.meta.url));
 const ESCAPE = '\u001b[';
 
-interface Outcome {
-  readonly code: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
-
-/** Runs the program; `interrupt` is what it says before it is interrupted. */
-function start(args: string[], env: NodeJS.ProcessEnv = {}, interrupt?: string): Promise<Outcome> {
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
-    env: { ...process.env, NO_COLOR: '', FORCE_COLOR: '0', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  let errors = '';
-  child.stdout.on('data', (chunk) => {
-    output += chunk;
-    if (interrupt === undefined || !output.includes(interrupt)) return;
-    interrupt = undefined;
-    child.kill('SIGINT');
-  });
-  child.stderr.on('data', (chunk) => {
-    errors += chunk;
-  });
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, output, errors })));
-}
+const start = (args: string[], env?: NodeJS.ProcessEnv, interrupt?: string) => run(['start', ...args], env, interrupt);
 
 test('the main job on the embedded server, told line by line', async () => {
   const { code, output, errors } = await start([]);
