@@ -17,7 +17,7 @@ export interface ChartState {
   readonly type: 'atomic' | 'compound' | 'parallel' | 'final' | 'history';
   /** What a history state remembers; null for every other. */
   readonly history: 'shallow' | 'deep' | null;
-  /** The id of the state that is entered first; null where there is none. */
+  /** The id of the state that is entered first, and by a history state that remembers nothing; null where none is named. */
   readonly initial: string | null;
   readonly description: string | null;
   /** The section of the standard that defines it: `meta.spec`. */
@@ -92,7 +92,7 @@ function stateOf(node: AnyStateNode): ChartState {
     key: node.key,
     type: node.type,
     history: node.type === 'history' ? (node.history === 'deep' ? 'deep' : 'shallow') : null,
-    initial: node.type === 'compound' ? (node.initial?.target?.[0]?.id ?? null) : null,
+    initial: initialOf(node),
     description: node.description ?? null,
     spec: typeof meta.spec === 'string' ? meta.spec : null,
     sink: meta.sink === true,
@@ -103,6 +103,14 @@ function stateOf(node: AnyStateNode): ChartState {
     transitions: transitions.map(transitionOf),
     states: Object.values<AnyStateNode>(node.states).map(stateOf),
   };
+}
+
+function initialOf(node: AnyStateNode): string | null {
+  if (node.type === 'compound') return node.initial?.target?.[0]?.id ?? null;
+  const { target } = node.config as { target?: string };
+  if (node.type !== 'history' || target === undefined) return null;
+  if (target.startsWith('#')) return node.machine.getStateNodeById(target).id;
+  return target.split('.').reduce((inner, key) => inner?.states[key], node.parent)?.id ?? null;
 }
 
 function transitionOf(transition: AnyTransitionDefinition): ChartTransition {

@@ -59,7 +59,7 @@ function marksOf(state: ChartState, parent: ChartState | null): string[] {
 }
 
 function linesOf(state: ChartState, names: ReadonlyMap<string, string>): Line[] {
-  const { spec, tags, entry, exit, invoke, transitions } = state;
+  const { spec, tags, entry, exit, invoke, transitions, history, initial } = state;
   return [
     ...(spec === null ? [] : [['specified in', clean(spec)] as const]),
     ...(tags.length === 0 ? [] : [['tagged', tags.map(clean).join(', ')] as const]),
@@ -68,6 +68,7 @@ function linesOf(state: ChartState, names: ReadonlyMap<string, string>): Line[] 
     ...invoke.map(
       ({ id, src }) => ['running', clean(id === src || /^\d+\./.test(id) ? src : `${id}, a ${src}`)] as const,
     ),
+    ...(history === null || initial === null ? [] : [['the first time', `to ${names.get(initial)}`] as const]),
     ...transitions.map((transition, index) => {
       const before = transitions[index - 1];
       return [

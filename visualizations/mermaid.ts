@@ -87,15 +87,17 @@ class Picture {
   /** Everything that leads from one state to another, what leads the same way on one line. */
   #arrows(): string[] {
     const found = new Map<string, string[]>();
+    const add = (ends: string, what: string) => found.set(ends, [...(found.get(ends) ?? []), what]);
     for (const from of this.#states.values()) {
       for (const transition of from.transitions) {
         for (const to of this.#targets(from, transition)) {
           const inside = from !== to && within(from, to);
           if (inside) this.#left.add(from);
-          const ends = `${this.#nameOf(from)}${inside ? '_anywhere' : ''} --> ${this.#nameOf(to)}`;
-          found.set(ends, [...(found.get(ends) ?? []), label(transition)]);
+          add(`${this.#nameOf(from)}${inside ? '_anywhere' : ''} --> ${this.#nameOf(to)}`, label(transition));
         }
       }
+      const first = from.history === null || from.initial === null ? undefined : this.#states.get(from.initial);
+      if (first !== undefined) add(`${this.#nameOf(from)} --> ${this.#nameOf(first)}`, 'the first time');
     }
     return [...found].map(([ends, labels]) => {
       const shown = labels.filter((one) => one !== '').join(', ');

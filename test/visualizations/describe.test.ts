@@ -105,6 +105,8 @@ test('states of one key are told apart by their paths', () => {
 test('history, delays and children', () => {
   assert.match(told('history'), /shallow \(shallow history\)\n/);
   assert.match(told('history'), /deep \(deep history\)\n/);
+  assert.match(told('history'), /default \(shallow history\)\n +the first time +to high\n/);
+  assert.match(told('history'), /the first time +to shaking\n\n.*\n +the first time +to still\n/);
   assert.match(told('time'), /after 1000 ms +to second\n/);
   assert.match(told('children'), /running +first, a fetch\n +running +fetch\n +running +inline\n/);
   assert.match(told('children'), /when first done, if inline +to inner\n/);

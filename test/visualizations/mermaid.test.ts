@@ -94,6 +94,7 @@ test('a transition with several targets is several arrows', () => {
 test('history states', () => {
   const lines = linesOf(toMermaid((shapes.history as { machine: never }).machine));
   assert.ok(lines.includes('    on_shallow: H') && lines.includes('    on_deep: H#42;'));
+  assert.ok(lines.includes('  on_default --> on_high: the first time'));
 });
 
 test('names that come to the same are told apart', () => {

@@ -109,6 +109,8 @@ export const shapes: Readonly<Record<string, Shape>> = {
             shallow: { type: 'history' },
             deep: { type: 'history', history: 'deep' },
             default: { type: 'history', history: 'shallow', target: 'high' },
+            inner: { type: 'history', target: 'high.shaking' },
+            elsewhere: { type: 'history', target: '#player.on.high.still' },
           },
         },
       },
