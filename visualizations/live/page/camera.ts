@@ -18,6 +18,8 @@ const FURTHEST = 0.05;
 const NATURAL = 1.25;
 /** The scale at which a part is shown, until somebody wants another. */
 const READING = 0.85;
+/** Below this scale letters cannot be read. */
+const READABLE = 0.62;
 /** Units around the picture that may be seen when a part of it is shown. */
 const MARGIN = 24;
 /** Milliseconds that the camera takes to get somewhere. */
@@ -32,6 +34,7 @@ export class Camera {
   #at = { x: 0, y: 0, scale: 1 };
   #glide = 0;
   #reading = READING;
+  #pixel = 1;
 
   /** `page` is all of the picture. */
   constructor(svg: SVGSVGElement, page: Box) {
@@ -39,19 +42,22 @@ export class Camera {
     this.#page = page;
   }
 
-  get scale(): number {
-    return this.#at.scale;
+  /** All of the picture is seen and can be read. */
+  get fits(): boolean {
+    return this.fitting >= READABLE * this.#pixel;
   }
 
-  /** The scale at which everything can be seen. */
+  /** The scale at which everything is seen. */
   get fitting(): number {
     const { width, height } = this.#room;
-    return clamp(Math.min(width / this.#page.width, height / this.#page.height, NATURAL));
+    return clamp(Math.min(width / this.#page.width, height / this.#page.height, NATURAL * this.#pixel));
   }
 
-  /** Says how many pixels there are. */
-  resize(width: number, height: number): void {
+  /** Says how many pixels there are, and how much larger than usual the letters of the page are. */
+  resize(width: number, height: number, pixel: number): void {
     this.#room = { width, height };
+    this.#reading *= pixel / this.#pixel;
+    this.#pixel = pixel;
     this.#apply();
   }
 

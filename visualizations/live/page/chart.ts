@@ -18,8 +18,8 @@ interface Picture {
   readonly transitions: ReadonlyMap<string, readonly Element[]>;
 }
 
-/** Below this scale letters cannot be read, and the camera follows what is active. */
-const READABLE = 0.62;
+/** Pixels of the page's letters on an ordinary screen. */
+const USUAL_LETTERS = 14;
 
 /** The picture fills its place, and lies on the page's own ground. */
 const SHADOW_STYLE = `
@@ -56,7 +56,7 @@ export class ChartPane {
     this.#shadow.adoptedStyleSheets = [sheet];
     this.#listen();
     new ResizeObserver(() => {
-      this.#camera?.resize(this.#stage.clientWidth, this.#stage.clientHeight);
+      this.#resize();
       this.#aim(false);
     }).observe(this.#stage);
   }
@@ -101,7 +101,7 @@ export class ChartPane {
     if (this.#picture !== null) this.#mark(this.#picture, standing);
     const message =
       lane === null
-        ? 'Waiting for an actor'
+        ? 'Waiting for an actor\nGive the inspect of this view to createClient or createActor'
         : lane.chart === null
           ? `${lane.name.slice(0, 80)} is a promise or a callback: it has no chart`
           : this.#key !== null && this.#picture === null
@@ -141,9 +141,9 @@ export class ChartPane {
         this.#shadow.replaceChildren(picture.svg);
         followTheme(picture.svg);
         this.#camera = new Camera(picture.svg, picture.page);
-        this.#camera.resize(this.#stage.clientWidth, this.#stage.clientHeight);
+        this.#resize();
         this.#camera.fit(false);
-        this.#leading = this.#camera.fitting < READABLE ? 'active' : 'fit';
+        this.#leading = this.#camera.fits ? 'fit' : 'active';
         this.#stage.dispatchEvent(new Event('drawn', { bubbles: true }));
       });
   }
@@ -195,6 +195,11 @@ export class ChartPane {
     const right = Math.max(...boxes.map((box) => box.x + box.width));
     const bottom = Math.max(...boxes.map((box) => box.y + box.height));
     return { x, y, width: right - x, height: bottom - y };
+  }
+
+  #resize(): void {
+    const letters = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+    this.#camera?.resize(this.#stage.clientWidth, this.#stage.clientHeight, letters / USUAL_LETTERS);
   }
 
   #byHand(): void {

@@ -54,8 +54,7 @@ const ITEMS: readonly (readonly [string, (facts: Facts) => Said | null])[] = [
   ],
   [
     'Queue',
-    ({ queued, requests }) =>
-      typeof queued === 'number' ? said(count(queued), `${amount(requests)} requests open`) : null,
+    ({ queued, requests }) => (typeof queued === 'number' ? said(count(queued), `${amount(requests)} requests`) : null),
   ],
 ];
 

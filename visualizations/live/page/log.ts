@@ -30,7 +30,12 @@ export class Log {
   constructor(view: View, pick: (n: number) => void, changed: () => void) {
     this.#view = view;
     this.#sieve = this.#newSieve();
-    this.#rows = new Rows(this.#list, { count: () => this.#sieve.found.length, paint: this.#paintRow, make }, changed);
+    const resized = () => {
+      this.#shown = { ...this.#shown, cursor: -2 };
+      changed();
+    };
+    const source = { count: () => this.#sieve.found.length, paint: this.#paintRow, make };
+    this.#rows = new Rows(this.#list, source, changed, resized);
     const restart = () => {
       this.show(this.#view);
       changed();

@@ -28,8 +28,8 @@ export class Rows {
   #top = 0;
   #painted = { from: 0, to: 0 };
 
-  /** `onScroll` is called when somebody scrolled. */
-  constructor(viewport: HTMLElement, source: RowSource, onScroll: () => void) {
+  /** `onScroll` is called when somebody scrolled, `onResize` when rows or their place have another size. */
+  constructor(viewport: HTMLElement, source: RowSource, onScroll: () => void, onResize: () => void) {
     this.#viewport = viewport;
     this.#source = source;
     this.#sheet.className = 'sheet';
@@ -46,18 +46,13 @@ export class Rows {
     });
     new ResizeObserver(() => {
       this.#rowHeight = 0;
-      this.paint();
+      onResize();
     }).observe(viewport);
   }
 
   /** The rows that are wholly in sight. */
   get visible(): number {
     return this.#rowHeight === 0 ? 0 : Math.floor(this.#height / this.#rowHeight);
-  }
-
-  /** The last row is in sight. */
-  get atEnd(): boolean {
-    return this.#top >= this.#lastTop() - 1;
   }
 
   /** Moves as little as shows the row; `center` puts one that was out of sight in the middle. */

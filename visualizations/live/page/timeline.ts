@@ -35,6 +35,7 @@ interface Row {
 
 export class Timeline {
   readonly #view: () => View;
+  readonly #lanesBox = get('lanes');
   readonly #tabs = get('tabs');
   readonly #track = get('track');
   readonly #canvas = get<HTMLCanvasElement>('marks');
@@ -74,6 +75,7 @@ export class Timeline {
       this.neighbour(by);
       this.#rows.find(({ lane }) => lane === this.#view().lane)?.tab.focus();
     });
+    this.#lanesBox.addEventListener('scroll', changed);
     new ResizeObserver(changed).observe(this.#track);
   }
 
@@ -186,19 +188,23 @@ export class Timeline {
       pen.fillRect(0, Math.round(ruler + (row + 1) * tall) - 1, box.width, 1);
     });
     this.#drawLives(view, pen, ink, width, middle, box.width);
-    this.#drawPauses(view, pen, ink, width, ruler, box.height);
     this.#drawMarks(view, pen, ink, width, middle, tall, rowOf, Math.ceil(box.width));
+    // The ruler stays when lanes are scrolled.
+    const top = this.#lanesBox.scrollTop;
+    pen.fillStyle = ink.canvas;
+    pen.fillRect(0, top, box.width, ruler);
+    this.#drawPauses(view, pen, ink, width, top, ruler, box.height);
 
     const x = (cursor - first + 0.5) * width;
     if (cursor >= 0 && end > 0) {
       pen.fillStyle = ink.canvas;
       pen.globalAlpha = 0.55;
-      pen.fillRect(x + width / 2, ruler, box.width, box.height);
+      pen.fillRect(x + width / 2, top, box.width, box.height);
       pen.globalAlpha = 1;
       pen.fillStyle = ink.accent;
-      pen.fillRect(Math.round(x) - 1, ruler - tall / 4, 2, box.height);
+      pen.fillRect(Math.round(x) - 1, top + ruler - tall / 4, 2, box.height);
       pen.beginPath();
-      pen.arc(Math.round(x), ruler - tall / 4, tall / 5, 0, 7);
+      pen.arc(Math.round(x), top + ruler - tall / 4, tall / 5, 0, 7);
       pen.fill();
     }
     const hovered = this.#hover === null ? undefined : recording.at(this.#hover);
@@ -208,6 +214,7 @@ export class Timeline {
     const when = sinceStart(hovered.at, start ?? hovered.at);
     setText(this.#hint, `${when} ${who.slice(0, 40)}: ${frameLabel(hovered).slice(0, 60)}`);
     const at = (hovered.n - first + 0.5) * width;
+    this.#hint.style.top = `${top}px`;
     const room = this.#hint.offsetWidth / 2;
     this.#hint.style.left = `${Math.max(room, Math.min(box.width - room, at))}px`;
   }
@@ -240,6 +247,7 @@ export class Timeline {
     pen: CanvasRenderingContext2D,
     ink: Ink,
     width: number,
+    top: number,
     ruler: number,
     tall: number,
   ): void {
@@ -260,9 +268,9 @@ export class Timeline {
         const text = duration(pause);
         const length = pen.measureText(text).width;
         pen.fillStyle = ink.line;
-        pen.fillRect(x, ruler - 4, 1, tall);
+        pen.fillRect(x, top + ruler - 4, 1, tall);
         pen.fillStyle = ink.quiet;
-        pen.fillText(text, Math.max(0, x - length / 2), ruler / 2 - 2);
+        pen.fillText(text, Math.max(0, x - length / 2), top + ruler / 2 - 2);
         free = x + length + 12;
       }
     }
@@ -377,7 +385,7 @@ const preferred = matchMedia('(prefers-color-scheme: dark)');
 
 /** Pixels a frame has. */
 const wide = (across: number, frames: number, tall: number): number =>
-  Math.min(WIDEST * tall, across / Math.max(1, frames));
+  Math.min(WIDEST * tall, (across - tall / 2) / Math.max(1, frames));
 
 /** Whose client it is, without the resource; nothing for other actors. */
 function accountOf({ parent, root }: Lane, { recording }: View): string {

@@ -35,15 +35,21 @@ export class Wire {
   constructor(view: View, pick: (n: number) => void, changed: () => void) {
     this.#view = view;
     this.#sieve = this.#newSieve();
-    this.#rows = new Rows(
-      this.#list,
-      { count: () => (this.#ends.at(-1) ?? this.#before) - this.#before, paint: this.#paintRow, make },
-      changed,
-    );
     const restart = () => {
       this.show(this.#view);
       changed();
     };
+    const resized = () => {
+      this.#shown = { ...this.#shown, cursor: -2 };
+      const columns = this.#room();
+      if (columns !== this.#columns) {
+        this.#columns = columns;
+        this.show(this.#view);
+      }
+      changed();
+    };
+    const source = { count: () => (this.#ends.at(-1) ?? this.#before) - this.#before, paint: this.#paintRow, make };
+    this.#rows = new Rows(this.#list, source, changed, resized);
     this.#search.addEventListener('input', restart);
     for (const box of [this.#incoming, this.#outgoing]) box.addEventListener('change', restart);
     this.#list.addEventListener('click', ({ target }) => {
@@ -64,12 +70,6 @@ export class Wire {
       if (n !== undefined) pick(n);
     });
     this.#copy.addEventListener('click', () => this.#copyCurrent());
-    new ResizeObserver(() => {
-      const columns = this.#room();
-      if (columns === this.#columns) return;
-      this.#columns = columns;
-      restart();
-    }).observe(this.#list);
   }
 
   /** Lists another recording, or the same one anew. */

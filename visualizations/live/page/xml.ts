@@ -145,26 +145,27 @@ function onOneLine(
   return { tokens: [...head, token('text', next.text), ...closing(end.name)], parts: 3 };
 }
 
-/** A tag, its attributes on lines of their own if it is too long. */
+/** A tag on as many lines as its attributes need; one that is longer than a line is cut. */
 function pushOpening(lines: Line[], depth: number, part: Part & { type: 'open' }, columns: number): void {
   const tokens = openingTokens(part);
   if (part.attributes.length === 0 || widthOf(tokens) <= columns - 2 * depth) {
     lines.push(line(depth, ...tokens));
     return;
   }
-  lines.push(line(depth, token('mark', '<'), token('name', part.name)));
-  const last = part.attributes.length - 1;
-  part.attributes.slice(0, MOST_LINES).forEach(({ key, value }, index) => {
-    const end = index === last ? [token('mark', part.empty ? '/>' : '>')] : [];
-    const room = Math.max(16, columns - 2 * depth - key.length - 6);
-    if (value.length <= room) {
-      lines.push(line(depth + 2, ...attributeTokens(key, value), ...end));
-      return;
+  let at = depth;
+  let current = [token('mark', '<'), token('name', part.name)];
+  for (const { key, value } of part.attributes.slice(0, MOST_LINES)) {
+    const attribute = attributeTokens(key, value.length > columns ? `${value.slice(0, columns)}…` : value);
+    const together = widthOf(current) + 1 + widthOf(attribute) + 2;
+    if (together <= columns - 2 * at) {
+      current.push(token('mark', ' '), ...attribute);
+      continue;
     }
-    lines.push(line(depth + 2, token('key', key), token('mark', '=')));
-    wrap(lines, depth + 3, value, 'value', columns);
-    if (end.length > 0) lines.push(line(depth, ...end));
-  });
+    lines.push(line(at, ...current));
+    at = depth + 2;
+    current = attribute;
+  }
+  lines.push(line(at, ...current, token('mark', part.empty ? '/>' : '>')));
 }
 
 /** A text in lines, broken between words where there are any. */
