@@ -5,9 +5,8 @@ import { escaped } from './pictures.ts';
 /** What `build-page` leaves to be filled in. */
 export const MARKS = { policy: '<!--policy-->', saved: '<!--saved-->', nonce: '{{nonce}}' };
 
-/** The page that was built, beside this module. @throws Error if it was not. */
-export async function readPage(): Promise<string> {
-  const file = new URL('./page.html', import.meta.url);
+/** The page that was built, by default beside this module. @throws Error if it was not. */
+export async function readPage(file: URL = new URL('./page.html', import.meta.url)): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {

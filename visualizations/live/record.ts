@@ -17,7 +17,7 @@ import type { Crossing } from '../../src/stream/tap.ts';
 import { transitionId } from '../chart.ts';
 import { attempt, clip, clipName, isPlain, redact, redactNamed } from './redact.ts';
 import type { NewFrame } from './ring.ts';
-import type { Json, Order, StepFrame } from './world.ts';
+import type { FactsFrame, Json, Order, StepFrame } from './world.ts';
 
 /** Actions and transitions of one step that are told. */
 const MAX_COMMANDS = 100;
@@ -77,7 +77,7 @@ export class Recorder {
   readonly #tracks = new WeakMap<object, Track>();
   /** The actors that may still do something. */
   readonly #living = new Map<string, WeakRef<AnyActorRef>>();
-  readonly #collected = new FinalizationRegistry<string>((id) => this.#end(id));
+  readonly #collected = new FinalizationRegistry<string>((id) => this.#safely(() => this.#end(id)));
   /** Actors that were sent something in this turn of the event loop. */
   readonly #busy = new Set<Track>();
   /** Clients whose facts may have changed. */
@@ -91,24 +91,16 @@ export class Recorder {
 
   /** Takes an event of XState's inspection. */
   inspect(event: InspectionEvent): void {
-    if (this.#closed) return;
-    try {
-      this.#read(event);
-    } catch {
-      // A recording with a gap is better than a program with an exception that it did not ask for.
-    }
+    this.#safely(() => this.#read(event));
   }
 
   /** Takes what a client has beside its charts. */
   client(client: InspectedClient): void {
-    if (this.#closed) return;
-    try {
+    this.#safely(() => {
       const track = this.#track(client.actor as unknown as AnyActorRef, client.actor.sessionId);
       track.client = client;
-      track.tap = client.tap((crossing) => this.#cross(track, crossing));
-    } catch {
-      // As above.
-    }
+      track.tap = client.tap((crossing) => this.#safely(() => this.#cross(track, crossing)));
+    });
   }
 
   /** Whether an actor may still do something. */
@@ -146,6 +138,16 @@ export class Recorder {
       if (actor !== undefined) this.#tracks.get(actor)?.tap?.unsubscribe();
     }
     this.#living.clear();
+  }
+
+  /** A recording with a gap is better than a program with an exception that it did not ask for. */
+  #safely(body: () => void): void {
+    if (this.#closed) return;
+    try {
+      body();
+    } catch {
+      // Whoever records can do nothing about it, nor can who is recorded.
+    }
   }
 
   #read(event: InspectionEvent): void {
@@ -211,8 +213,10 @@ export class Recorder {
     // The news of an end is sent, and dealt with, before the snapshot is told; after an exception that never is.
     if (sender !== undefined && isEnd(event.type)) this.#finish(sender);
     if (track.ended) return;
-    track.queue.push({ event, from: source?.sessionId ?? null });
-    if (track.queue.length > MAX_QUEUE) track.queue.shift();
+    const sent = { event, from: source?.sessionId ?? null };
+    // What it was sent before it started waits for the start.
+    if (event.type === 'xstate.init') track.queue.unshift(sent);
+    else if (track.queue.length < MAX_QUEUE) track.queue.push(sent);
     // Nobody is told of an exception in a root.
     if (this.#busy.size === 0) queueMicrotask(() => this.#settle());
     this.#busy.add(track);
@@ -221,8 +225,11 @@ export class Recorder {
   #settle(): void {
     const busy = [...this.#busy];
     this.#busy.clear();
-    if (this.#closed) return;
-    for (const track of busy) if (track.actor.getSnapshot().status === 'error') this.#finish(track);
+    for (const track of busy) {
+      this.#safely(() => {
+        if (track.actor.getSnapshot().status === 'error') this.#finish(track);
+      });
+    }
   }
 
   /** The last step of an actor that is over, unless it is told already. */
@@ -288,7 +295,6 @@ export class Recorder {
   }
 
   #cross(track: Track, { direction, xml }: Crossing): void {
-    if (this.#closed) return;
     this.#sink.push({ kind: 'wire', actor: track.id, direction, xml: clip(xml, MAX_XML) });
     this.#sampleSoon(track);
   }
@@ -297,21 +303,17 @@ export class Recorder {
     this.#stale.add(track);
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      for (const stale of this.#stale) this.#sample(stale);
+      for (const stale of this.#stale) this.#safely(() => this.#sample(stale));
     }, FACTS_INTERVAL).unref();
   }
 
   #sample(track: Track): void {
     this.#stale.delete(track);
-    try {
-      const facts = redact(track.client?.facts()) as { readonly [key: string]: Json };
-      const json = JSON.stringify(facts);
-      if (json === track.facts) return;
-      track.facts = json;
-      this.#sink.push({ kind: 'facts', actor: track.id, facts });
-    } catch {
-      // As in `inspect`.
-    }
+    const facts = redact(track.client?.facts()) as FactsFrame['facts'];
+    const json = JSON.stringify(facts);
+    if (json === track.facts) return;
+    track.facts = json;
+    this.#sink.push({ kind: 'facts', actor: track.id, facts });
   }
 }
 

@@ -107,7 +107,8 @@ function showObject(value: object, look: Look): Json {
 }
 
 function showList(list: readonly unknown[], length: number, look: Look): Json {
-  const shown = list.slice(0, MAX_BREADTH).map((inner) => show(inner, look));
+  const at = (index: number) => attempt(() => list[index]);
+  const shown = Array.from({ length: Math.min(length, MAX_BREADTH) }, (_, index) => show(at(index), look));
   if (length > MAX_BREADTH) shown.push(`… ${length - MAX_BREADTH} more`);
   return shown;
 }
@@ -158,16 +159,17 @@ function* first<T>(values: Iterable<T>): Generator<T> {
   }
 }
 
-/** What `get` returns, or word that it threw. */
-export function attempt(get: () => unknown): unknown {
+/** What `get` returns, or what stands in for it if that throws. */
+export function attempt(get: () => unknown, instead = '[unreadable]'): unknown {
   try {
     return get();
   } catch {
-    return '[unreadable]';
+    return instead;
   }
 }
 
+/** `[function hail]`, `[Romeo]`; `[object]` for what does not tell. */
 function named(kind: string, get: () => unknown): string {
-  const name = attempt(get);
+  const name = attempt(get, '');
   return `[${[kind, typeof name === 'string' ? clipName(name) : ''].filter((part) => part !== '').join(' ') || 'object'}]`;
 }
