@@ -968,6 +968,7 @@ export const clientMachine = setup({
         },
         ending: {
           description: 'The run is over; what was held is let go.',
+          meta: { sink: true },
           tags: 'disconnecting',
           on: {
             'run.stopped': { target: 'down', actions: [{ type: 'endRun', params: { reason: null } }, 'emitStopped'] },
