@@ -2,7 +2,7 @@
  * What is written in the boxes and on the lines of a chart, set in lines of text: sizes and places only, no look.
  * Everything is measured by `text`.
  */
-import type { ChartAction, ChartState, TransitionKind } from './chart.ts';
+import type { ChartAction, ChartState, ChartTransition, TransitionKind } from './chart.ts';
 import type { Inside, Leg } from './routes.ts';
 import { drawable, textWidth, truncate, wrap } from './text.ts';
 
@@ -51,9 +51,11 @@ export interface Block {
 export const LINE = 16;
 const GAP = 4;
 const ICON = 12;
-const PAD = 6;
-/** A cause and its guard stay on one line up to this width. */
-const TOGETHER = 180;
+const PAD = 5;
+/** What is no longer than this is not shortened, even if its box becomes wider for it. */
+const LONGEST_WORD = 280;
+/** A cause and its guard may be parted where there is less room. */
+const TOGETHER = 150;
 /** Between chips that follow each other. */
 const LEAD = 3;
 
@@ -83,10 +85,7 @@ export function stateBlock(state: ChartState, inside: readonly Inside[], room: n
       word([run(src === id || isAnonymous(id) ? src : `${id}: ${src}`, 'action')]),
     ]),
   ].map((words) => ({ look: 'row' as const, kind: null, transitions: [], words }));
-  const heard = entriesOf(
-    inside.map((one) => ({ ...one, within: null })),
-    (one) => (one.target === null ? 'row' : 'chip'),
-  );
+  const heard = entriesOf(inside, (one) => (one.target === null ? 'row' : 'chip'));
   const body = [
     ...facts,
     ...heard.filter(({ look }) => look === 'row'),
@@ -100,23 +99,24 @@ export function stateBlock(state: ChartState, inside: readonly Inside[], room: n
 
 /** What is written on a line. */
 export function labelBlock(legs: readonly Leg[], room: number): Block {
-  const said = legs.map(({ transition, place, within, into }): Said => {
-    // A chip inside says all of it.
-    const short = within === null ? transition : { ...transition, actions: [] };
-    return { transition: short, place, within, target: into, loop: false };
-  });
-  return bounds(
-    stack(
-      entriesOf(said, () => 'label'),
-      room,
-    ),
-  );
+  const said = legs
+    .filter(({ within }) => within === null)
+    .map(({ transition, place, into }): Inside => ({ transition, place, target: into, loop: false }));
+  return bounds(stack([...entriesOf(said, () => 'label'), ...hintsOf(legs)], room));
 }
 
-/** A transition and where it is seen from. */
-interface Said extends Inside {
-  /** The state inside of what a line starts at that it really starts in. */
-  readonly within: string | null;
+/** Where lines come from that start further inside. The chips there say the rest. */
+function hintsOf(legs: readonly Leg[]): Draft[] {
+  const sources = new Map<string, ChartTransition[]>();
+  for (const { transition, within } of legs) {
+    if (within !== null) sources.set(within, [...(sources.get(within) ?? []), transition]);
+  }
+  return [...sources].map(([source, transitions]) => ({
+    look: 'label',
+    kind: transitions[0]?.kind ?? null,
+    transitions: transitions.map(({ id }) => id),
+    words: [word([run(source, 'keyword')]), ...transitions.map(({ kind, id }) => word([], kind, id))],
+  }));
 }
 
 interface Draft {
@@ -148,28 +148,28 @@ function factsOf(keyword: string, actions: readonly ChartAction[]): Loose[][] {
   return [[word([run(keyword, 'keyword')]), ...actionWords(actions)]];
 }
 
-function actionWords(actions: readonly ChartAction[]): Loose[] {
+function actionWords(actions: readonly ChartAction[], before: readonly Run[] = []): Loose[] {
   return actions.map(({ name, detail }, index) => {
     const text = detail === null ? name : `${name} ${detail}`;
-    return word([run(index < actions.length - 1 ? `${text},` : text, 'action')]);
+    const named = run(index < actions.length - 1 ? `${text},` : text, 'action');
+    return word(index === 0 ? [...before, named] : [named]);
   });
 }
 
 /** Transitions that follow each other and differ by their cause alone share one entry. */
-function entriesOf(all: readonly Said[], look: (one: Said) => Entry['look']): Draft[] {
-  const groups: [Said, ...Said[]][] = [];
+function entriesOf(all: readonly Inside[], look: (one: Inside) => Entry['look']): Draft[] {
+  const groups: [Inside, ...Inside[]][] = [];
   for (const one of all) {
     const last = groups.at(-1);
     if (last !== undefined && rest(last[0]) === rest(one)) last.push(one);
     else groups.push([one]);
   }
   return groups.map((group) => {
-    const { transition, within, target, loop } = group[0];
+    const { transition, target, loop } = group[0];
     const alone = group.length === 1;
     const words = [
-      ...(within === null ? [] : [word([run(`${within}:`, 'keyword')])]),
       ...group.flatMap((one) => causeWords(one, alone ? null : one.transition.id)),
-      ...(transition.actions.length === 0 ? [] : [word([run('/', 'keyword')]), ...actionWords(transition.actions)]),
+      ...actionWords(transition.actions, [run('/', 'keyword')]),
       ...(transition.forbidden ? [word([run('ignored', 'keyword')], 'forbidden')] : []),
       ...(loop
         ? [word([run('again', 'target')], 'loop')]
@@ -182,12 +182,12 @@ function entriesOf(all: readonly Said[], look: (one: Said) => Entry['look']): Dr
 }
 
 /** All of an entry but its cause. */
-const rest = ({ transition, place, target, within }: Said): string => {
+const rest = ({ transition, place, target }: Inside): string => {
   const { kind, actions, targets, reenter, guard } = transition;
-  return JSON.stringify([kind, actions, targets, reenter, guard, place, target, within]);
+  return JSON.stringify([kind, actions, targets, reenter, guard, place, target]);
 };
 
-function causeWords({ transition, place }: Said, id: string | null): Loose[] {
+function causeWords({ transition, place }: Inside, id: string | null): Loose[] {
   const { kind, label, guard } = transition;
   const condition = [
     ...(place === null ? [] : [`${place}:`]),
@@ -199,7 +199,7 @@ function causeWords({ transition, place }: Said, id: string | null): Loose[] {
   if (condition.length === 0) return [word(runs, kind, id)];
   const asked = run(`[${condition.join(' ')}]`, 'guard');
   const both = word([...runs, asked], kind, id);
-  if (runs.length === 0 || widthOf(both) <= TOGETHER) return [both];
+  if (runs.length === 0 || widthOf(both) <= TOGETHER - 2 * PAD) return [both];
   return [word(runs, kind, id), word([asked], null, id)];
 }
 
@@ -242,7 +242,7 @@ function set(draft: Draft, room: number): Entry {
   let y = 0;
   let widest = 0;
   for (const loose of draft.words) {
-    const one = fitted(loose, inner);
+    const one = fitted(loose, Math.max(inner, LONGEST_WORD));
     if (x > 0 && x + GAP + one.width > inner) {
       x = 0;
       y += LINE;
@@ -317,7 +317,7 @@ function titleOf(state: ChartState, room: number): Block {
     for (const line of wrap(text, room, SIZES.note, 3)) {
       const entry = set(draft('note', [word([{ text: line, tone: 'note' }])]), room + 1);
       const full = line.endsWith('…') && !text.endsWith('…') ? text : null;
-      entries.push({ ...entry, y, words: entry.words.map((each) => ({ ...each, full })) });
+      entries.push({ ...entry, height: LINE - 1, y, words: entry.words.map((each) => ({ ...each, full })) });
       y += LINE - 1;
     }
   }

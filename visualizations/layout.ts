@@ -4,7 +4,7 @@
  * column beside the big one. Of all that, the picture is taken that is readable on the smallest screen.
  */
 import type { ElkExtendedEdge, ElkNode, LayoutOptions } from 'elkjs/lib/elk-api.js';
-import type { Chart, ChartState } from './chart.ts';
+import { type Chart, type ChartState, statesOf } from './chart.ts';
 import { type Block, labelBlock, stateBlock } from './content.ts';
 import { type Engine, loadEngine } from './engine.ts';
 import { type Line, type Routes, routesOf } from './routes.ts';
@@ -28,9 +28,18 @@ export interface PlacedState {
   readonly depth: number;
   /** It runs beside others. */
   readonly region: boolean;
-  /** It is where its parent begins. */
-  readonly initial: boolean;
+  /** The dot and the arrow that say that its parent begins here. */
+  readonly mark: Mark | null;
   readonly text: PlacedBlock;
+}
+
+export interface Mark {
+  /** Where it is, seen from the state. */
+  readonly side: 'left' | 'above';
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
 }
 
 export interface PlacedBlock {
@@ -55,18 +64,44 @@ export interface Point {
 /** A laptop's window: what a picture should fit into. */
 const SCREEN = { width: 1440, height: 900 };
 
-/** Room for text in a state without states, in one around others, and on a line. */
-const ROOM = { leaf: 250, around: 300, down: 230, right: 170 };
+/** A picture may rather be too high than too wide: scrolling down is what people do anyway. */
+const SCROLLED = 0.9;
 
-const PAD = 12;
+/** The smallest zoom at which the text can be read. */
+const READABLE = 0.7;
+
+/** Pixels for text: in a state without states, in one around others, and on lines down and to the right. */
+interface Room {
+  readonly leaf: number;
+  readonly around: number;
+  readonly down: number;
+  readonly right: number;
+}
+
+const WIDE: Room = { leaf: 240, around: 300, down: 210, right: 170 };
+const NARROW: Room = { leaf: 200, around: 260, down: 150, right: 120 };
+
+const PAD = 10;
+/** Above and below the text of a state without states. */
+const LEAF_TOP = 7;
 /** Between a line of text and the states below. */
-const UNDER_HEAD = 14;
-const BETWEEN_REGIONS = 16;
-/** The dot and the arrow before an initial state. */
-export const INITIAL = { width: 20, height: 14 };
+const UNDER_HEAD = 12;
+const BETWEEN_REGIONS = 12;
+/** The room for the mark of an initial state. */
+const MARKS = { left: { width: 20, height: 22 }, above: { width: 24, height: 20 } };
+
+const CROWD = 40;
 
 /** Ways to lay out one state that are kept for the choice around it. */
 const KEPT = 3;
+
+interface Child {
+  readonly x: number;
+  readonly y: number;
+  readonly plan: Plan;
+  /** Where its mark is if it is the one that is entered first. */
+  readonly initial: Mark['side'] | null;
+}
 
 /** One way to lay out a state and everything inside; places are relative to its own corner. */
 interface Plan {
@@ -74,7 +109,7 @@ interface Plan {
   readonly width: number;
   readonly height: number;
   readonly text: PlacedBlock;
-  readonly children: readonly { readonly x: number; readonly y: number; readonly plan: Plan }[];
+  readonly children: readonly Child[];
   readonly lines: readonly PlacedLine[];
   /** How far it is from the plainest way. */
   readonly bends: number;
@@ -82,18 +117,29 @@ interface Plan {
 
 /** The places of everything in a chart, the same for the same chart always. @throws LayoutEngineMissingError */
 export async function layoutOf(chart: Chart): Promise<Layout> {
-  const planner = new Planner(await loadEngine(), routesOf(chart));
-  const plans = await planner.plansOf(chart.root);
-  const best = plans.reduce((one, other) => (cost(other) < cost(one) ? other : one));
+  const engine = await loadEngine();
+  const plain = isCrowded(chart) ? [] : await new Planner(engine, routesOf(chart, false), WIDE).plansOf(chart.root);
+  const thrifty = plain.some(fits) ? [] : await new Planner(engine, routesOf(chart, true), NARROW).plansOf(chart.root);
+  const best = cheapest([...plain, ...thrifty]);
   const states: PlacedState[] = [];
   const lines: PlacedLine[] = [];
-  place(best, { x: 0, y: 0 }, 0, null, states, lines);
+  place(best, { x: 0, y: 0 }, 0, null, null, states, lines);
   return { chart, width: best.width, height: best.height, states, lines };
 }
 
+/** Nobody can follow all lines between so many states, and the engine would take minutes for them. */
+const isCrowded = ({ root }: Chart): boolean => statesOf(root).some(({ states }) => states.length > CROWD);
+
+const cheapest = (plans: readonly Plan[]): Plan =>
+  plans.reduce((one, other) => (cost(other) < cost(one) ? other : one));
+
+const fits = ({ width, height }: Plan): boolean => Math.min(SCREEN.width / width, SCREEN.height / height) >= READABLE;
+
 /** How much of a zoom a picture takes, and a bit for what the eye has to do. */
 function cost({ width, height, bends }: Plan): number {
-  return Math.max(1, width / SCREEN.width, height / SCREEN.height) * (1 + bends * 0.02) + (width * height) / 4e7;
+  const zoom = Math.max(1, width / SCREEN.width, (height / SCREEN.height) * SCROLLED);
+  const unreadable = width > SCREEN.width / READABLE ? 1.2 : 1;
+  return zoom * unreadable * (1 + bends * 0.06) + (width * height) / 4e7;
 }
 
 function place(
@@ -101,6 +147,7 @@ function place(
   at: Point,
   depth: number,
   parent: ChartState | null,
+  side: Mark['side'] | null,
   states: PlacedState[],
   lines: PlacedLine[],
 ): void {
@@ -113,7 +160,7 @@ function place(
     height,
     depth,
     region: parent?.type === 'parallel',
-    initial: parent?.initial === state.id,
+    mark: side === null ? null : markAt(at, side),
     text: moved(text),
   });
   for (const line of plan.lines) {
@@ -124,11 +171,32 @@ function place(
     });
   }
   for (const child of plan.children) {
-    place(child.plan, { x: at.x + child.x, y: at.y + child.y }, depth + 1, state, states, lines);
+    place(child.plan, { x: at.x + child.x, y: at.y + child.y }, depth + 1, state, child.initial, states, lines);
   }
 }
 
-type Way = 'down' | 'right' | 'aside';
+function markAt({ x, y }: Point, side: Mark['side']): Mark {
+  if (side === 'left') return { side, x: x - 20, y: y + 9, width: 20, height: 10 };
+  return { side, x: x + 9, y: y - 20, width: 10, height: 20 };
+}
+
+interface Way {
+  readonly direction: 'DOWN' | 'RIGHT';
+  /** All but the biggest state are in a column beside it. */
+  readonly aside: boolean;
+  /** No two states of that column side by side; else what no line joins to those above stands beside the last. */
+  readonly queue: boolean;
+  readonly placement: 'NETWORK_SIMPLEX' | 'BRANDES_KOEPF';
+}
+
+const DOWN: Way = { direction: 'DOWN', aside: false, queue: false, placement: 'NETWORK_SIMPLEX' };
+const RIGHT: Way = { ...DOWN, direction: 'RIGHT' };
+const ASIDE: readonly Way[] = [true, false].map((queue) => ({
+  direction: 'DOWN',
+  aside: true,
+  queue,
+  placement: 'BRANDES_KOEPF',
+}));
 
 /** What is inside of a state, without its head. */
 interface Inner {
@@ -143,9 +211,12 @@ class Planner {
   readonly #engine: Engine;
   readonly #routes: Routes;
 
-  constructor(engine: Engine, routes: Routes) {
+  readonly #room: Room;
+
+  constructor(engine: Engine, routes: Routes, room: Room) {
     this.#engine = engine;
     this.#routes = routes;
+    this.#room = room;
   }
 
   /** The ways to lay out a state that are worth a choice. */
@@ -162,14 +233,14 @@ class Planner {
   }
 
   #leaf(state: ChartState): Plan {
-    const block = stateBlock(state, this.#routes.inside.get(state.id) ?? [], ROOM.leaf, false);
+    const block = stateBlock(state, this.#routes.inside.get(state.id) ?? [], this.#room.leaf, false);
     const width = Math.max(block.width, 60) + 2 * PAD;
-    const text = { x: PAD, y: 8, block };
-    return { state, width, height: block.height + 16, text, children: [], lines: [], bends: 0 };
+    const text = { x: PAD, y: LEAF_TOP, block };
+    return { state, width, height: block.height + 2 * LEAF_TOP, text, children: [], lines: [], bends: 0 };
   }
 
   #around(state: ChartState, inner: Inner): Plan {
-    const room = Math.max(inner.width, ROOM.around);
+    const room = Math.max(inner.width, this.#room.around);
     const block = stateBlock(state, this.#routes.inside.get(state.id) ?? [], room, true);
     const top = 8 + block.height + UNDER_HEAD;
     const width = Math.max(inner.width, block.width) + 2 * PAD;
@@ -185,9 +256,9 @@ class Planner {
 
   async #layered(state: ChartState, plans: readonly Plan[]): Promise<readonly Inner[]> {
     const lines = this.#routes.lines.get(state.id) ?? [];
-    const ways: Way[] = lines.length === 0 ? ['down'] : ['down', 'right'];
-    const big = bigOne(plans);
-    if (big !== null) ways.push('aside');
+    const ways = lines.length === 0 ? [DOWN] : [DOWN, RIGHT];
+    const big = bigOne(plans.filter(({ state: { id } }) => id !== state.initial));
+    if (big !== null) ways.push(...ASIDE);
     const found: Inner[] = [];
     for (const way of ways) found.push(await this.#layer(state, plans, lines, way, big));
     return found;
@@ -200,9 +271,10 @@ class Planner {
     way: Way,
     big: Plan | null,
   ): Promise<Inner> {
-    const aside = way === 'aside' ? big : null;
+    const aside = way.aside ? big : null;
+    const right = way.direction === 'RIGHT';
     const order = new Map(plans.map((plan, index) => [plan.state.id, index]));
-    const labels = lines.map(({ legs }) => labelBlock(legs, way === 'right' ? ROOM.right : ROOM.down));
+    const labels = lines.map(({ legs }) => labelBlock(legs, right ? this.#room.right : this.#room.down));
     const ports: ElkNode['ports'] = [];
     const edges = lines.map((line, index): ElkExtendedEdge => {
       const label = labels[index];
@@ -234,6 +306,7 @@ class Planner {
           : {},
       };
     });
+    const levels = levelsOf(plans, lines, aside, way.queue);
     const joined = new Set(lines.flatMap(({ from, to }) => [from, to]));
     const children = plans
       .filter((plan) => plan !== aside)
@@ -244,12 +317,13 @@ class Planner {
           id: `n${order.get(plan.state.id)}`,
           width: plan.width,
           height: plan.height,
-          labels: initial ? [{ text: ' ', ...INITIAL }] : [],
+          labels: initial ? [{ text: ' ', ...MARKS[right ? 'above' : 'left'] }] : [],
           layoutOptions: {
             ...(initial && {
-              'elk.nodeLabels.placement': way === 'right' ? 'OUTSIDE V_TOP H_LEFT' : 'OUTSIDE H_LEFT V_TOP H_PRIORITY',
+              'elk.nodeLabels.placement': right ? 'OUTSIDE V_TOP H_LEFT' : 'OUTSIDE H_LEFT V_TOP H_PRIORITY',
             }),
-            ...(last && { 'elk.layered.layering.layerConstraint': 'LAST' }),
+            ...(way.aside && { 'elk.partitioning.partition': String(levels.get(plan.state.id)) }),
+            ...(last && !way.aside && { 'elk.layered.layering.layerConstraint': 'LAST' }),
           },
         };
       });
@@ -257,8 +331,10 @@ class Planner {
       id: 'inside',
       layoutOptions: {
         ...OPTIONS,
-        'elk.direction': way === 'right' ? 'RIGHT' : 'DOWN',
+        'elk.direction': way.direction,
+        'elk.layered.nodePlacement.strategy': way.placement,
         'elk.portConstraints': 'FIXED_SIDE',
+        ...(way.aside && { 'elk.partitioning.activate': 'true' }),
       },
       children,
       edges,
@@ -279,24 +355,42 @@ const OPTIONS: LayoutOptions = {
   'elk.algorithm': 'layered',
   'elk.edgeRouting': 'ORTHOGONAL',
   'elk.padding': '[top=0,left=0,bottom=0,right=0]',
-  'elk.layered.nodePlacement.strategy': 'NETWORK_SIMPLEX',
   'elk.layered.nodePlacement.favorStraightEdges': 'true',
   'elk.separateConnectedComponents': 'false',
   'elk.layered.thoroughness': '10',
-  'elk.spacing.nodeNode': '22',
-  'elk.spacing.edgeNode': '14',
-  'elk.spacing.edgeEdge': '12',
+  'elk.spacing.nodeNode': '16',
+  'elk.spacing.edgeNode': '12',
+  'elk.spacing.edgeEdge': '10',
   'elk.spacing.edgeLabel': '2',
   'elk.spacing.labelNode': '0',
   'elk.spacing.portPort': '14',
-  'elk.layered.spacing.nodeNodeBetweenLayers': '18',
-  'elk.layered.spacing.edgeNodeBetweenLayers': '13',
-  'elk.layered.spacing.edgeEdgeBetweenLayers': '10',
+  'elk.layered.spacing.nodeNodeBetweenLayers': '10',
+  'elk.layered.spacing.edgeNodeBetweenLayers': '9',
+  'elk.layered.spacing.edgeEdgeBetweenLayers': '8',
 };
 
 function isBack({ from, to }: Line, order: ReadonlyMap<string, number>, aside: Plan | null): boolean {
   if (aside !== null && (from === aside.state.id || to === aside.state.id)) return false;
   return (order.get(from) ?? 0) > (order.get(to) ?? 0);
+}
+
+/** From above to below in the column beside a big state. */
+function levelsOf(
+  plans: readonly Plan[],
+  lines: readonly Line[],
+  aside: Plan | null,
+  queue: boolean,
+): Map<string, number> {
+  const levels = new Map<string, number>();
+  let level = 0;
+  for (const { state } of plans.filter((plan) => plan !== aside)) {
+    const joined = lines.some(
+      ({ from, to }) => (from === state.id && levels.has(to)) || (to === state.id && levels.has(from)),
+    );
+    if (queue || joined) level += 1;
+    levels.set(state.id, level);
+  }
+  return levels;
 }
 
 interface Drawn {
@@ -314,13 +408,19 @@ function collected({ state, plans, lines, labels, order, aside, done, way }: Dra
   const nodes = new Map((done.children ?? []).map((node) => [node.id, node]));
   const column = { width: done.width ?? 0, height: done.height ?? 0 };
   const gap = 8;
-  const placed: { x: number; y: number; plan: Plan }[] = [];
+  const placed: Child[] = [];
+  const side = way.direction === 'RIGHT' ? 'above' : 'left';
   for (const plan of plans) {
     const node = nodes.get(`n${order.get(plan.state.id)}`);
     if (plan === aside) {
-      placed.push({ x: column.width + gap, y: 0, plan: { ...plan, height: Math.max(plan.height, column.height) } });
+      placed.push({
+        x: column.width + gap,
+        y: 0,
+        plan: { ...plan, height: Math.max(plan.height, column.height) },
+        initial: null,
+      });
     } else {
-      placed.push({ x: node?.x ?? 0, y: node?.y ?? 0, plan });
+      placed.push({ x: node?.x ?? 0, y: node?.y ?? 0, plan, initial: state.initial === plan.state.id ? side : null });
     }
   }
   const drawn = (done.edges ?? []).map((edge, index): PlacedLine => {
@@ -342,7 +442,8 @@ function collected({ state, plans, lines, labels, order, aside, done, way }: Dra
   });
   const extra = aside === null ? 0 : gap + aside.width;
   const height = aside === null ? column.height : Math.max(column.height, aside.height);
-  const bends = plans.reduce((sum, plan) => sum + plan.bends, 0) + (way === 'down' ? 0 : 1);
+  const bends =
+    plans.reduce((sum, plan) => sum + plan.bends, 0) + (way === DOWN ? 0 : way.queue || way === RIGHT ? 1 : 2);
   return { width: column.width + extra, height, children: placed, lines: drawn, bends };
 }
 
@@ -372,7 +473,7 @@ function packings(plans: readonly Plan[]): Inner[] {
   const rest = plans.filter((plan) => plan !== biggest);
   if (rest.length > 1) {
     const left = inColumn(rest, 0);
-    const right = { x: left.width + BETWEEN_REGIONS, y: 0, plan: biggest };
+    const right = { x: left.width + BETWEEN_REGIONS, y: 0, plan: biggest, initial: null };
     found.push({
       width: right.x + biggest.width,
       height: Math.max(left.height, biggest.height),
@@ -392,7 +493,7 @@ function inRow(plans: readonly Plan[], from: number): Packed {
   const children = plans.map((plan) => {
     const at = x;
     x += plan.width + BETWEEN_REGIONS;
-    return { x: at, y: 0, plan: { ...plan, height } };
+    return { x: at, y: 0, plan: { ...plan, height }, initial: null };
   });
   return { width: x - BETWEEN_REGIONS, height, children };
 }
@@ -403,7 +504,7 @@ function inColumn(plans: readonly Plan[], from: number): Packed {
   const children = plans.map((plan) => {
     const at = y;
     y += plan.height + BETWEEN_REGIONS;
-    return { x: 0, y: at, plan: { ...plan, width } };
+    return { x: 0, y: at, plan: { ...plan, width }, initial: null };
   });
   return { width, height: y - BETWEEN_REGIONS, children };
 }
@@ -423,18 +524,16 @@ function combinations(options: readonly (readonly Plan[])[]): (readonly Plan[])[
   return found;
 }
 
-/** Without what is larger in both directions than another; the best for screens of several shapes, the best first. */
+const isNoWorse = (one: Plan, other: Plan): boolean =>
+  one.width <= other.width && one.height <= other.height && one.bends <= other.bends;
+
+/** Without what is no better in anything than another; the best for screens of several shapes, the best first. */
 function worthwhile(plans: readonly Plan[]): readonly Plan[] {
-  const sorted = [...plans].sort((one, other) => cost(one) - cost(other));
+  const usable = plans.filter(({ width }) => width <= SCREEN.width / READABLE);
+  const sorted = (usable.length > 0 ? usable : [...plans]).sort((one, other) => cost(one) - cost(other));
   const better = sorted.filter(
     (plan, index) =>
-      !sorted.some(
-        (other, at) =>
-          other !== plan &&
-          other.width <= plan.width &&
-          other.height <= plan.height &&
-          (at < index || other.width < plan.width || other.height < plan.height),
-      ),
+      !sorted.some((other, at) => other !== plan && isNoWorse(other, plan) && (at < index || !isNoWorse(plan, other))),
   );
   if (better.length <= KEPT) return better;
   const shapes = [SCREEN.width / SCREEN.height, 0.5, 1, 3];

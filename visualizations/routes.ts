@@ -8,6 +8,9 @@ import { type Chart, type ChartState, type ChartTransition, statesOf } from './c
 /** More sources than this make a state one that chips lead to. */
 const MANY_SOURCES = 6;
 
+/** States further on in the document. */
+const FAR_AHEAD = 8;
+
 export interface Line {
   /** The ids of the states that it joins, which have the same parent. */
   readonly from: string;
@@ -44,8 +47,8 @@ export interface Inside {
   readonly loop: boolean;
 }
 
-/** How every transition of a chart is drawn. */
-export function routesOf(chart: Chart): Routes {
+/** How every transition of a chart is drawn; if `thrifty`, what leads back past another state or far ahead is a chip, too. */
+export function routesOf(chart: Chart, thrifty: boolean): Routes {
   const tree = new Tree(chart);
   const sinks = sinksOf(chart, tree);
   const lines = new Map<string, Map<string, Line>>();
@@ -56,19 +59,27 @@ export function routesOf(chart: Chart): Routes {
     for (const transition of state.transitions) {
       const { targets } = transition;
       const place = places.get(transition) ?? null;
-      const ends = targets.length === 0 ? null : tree.ends(state.id, targets);
-      if (ends !== null && ends.from === state.id && !targets.some((target) => sinks.has(target))) {
+      const joined = targets.length === 0 ? null : tree.ends(state.id, targets);
+      const hidden = targets.some((target) => sinks.has(target)) || (thrifty && joined !== null && tree.isFar(joined));
+      const ends = hidden ? null : joined;
+      if (ends?.from === state.id) {
         addLine(lines, ends, { transition, place, within: null, into: into(tree, ends, targets) });
         continue;
       }
-      if (ends !== null && !targets.some((target) => sinks.has(target))) leaving.push({ transition, place, ends });
+      if (ends !== null) leaving.push({ transition, place, ends });
       const target = targets.length === 0 ? null : targets.map((id) => tree.name(state.id, id)).join(' + ');
       const loop = targets.length === 1 && targets[0] === state.id;
       inside.set(state.id, [...(inside.get(state.id) ?? []), { transition, place, target, loop }]);
     }
   }
-  // A state that only chips lead to would stand there as if nothing led to it.
-  const led = new Set([...lines.values()].flatMap((some) => [...some.values()].map(({ to }) => to)));
+  // A state that only chips elsewhere lead to would stand there as if nothing led to it.
+  const named = [...inside.values()]
+    .flat()
+    .filter(({ transition }) => transition.targets.some((to) => tree.isIn(transition.source, to)));
+  const led = new Set([
+    ...[...lines.values()].flatMap((some) => [...some.values()].map(({ to }) => to)),
+    ...named.flatMap(({ transition }) => transition.targets),
+  ]);
   for (const { transition, place, ends } of leaving) {
     if (led.has(ends.to) || tree.isInitial(ends.to)) continue;
     addLine(lines, ends, {
@@ -154,6 +165,19 @@ class Tree {
     while (depth < from.length && depth < path.length && from[depth] === path[depth]) depth += 1;
     const rest = path.slice(Math.min(depth, path.length - 1));
     return rest.map(({ key }) => key).join('.');
+  }
+
+  isIn(parent: string, child: string): boolean {
+    return this.#path(child).at(-2)?.id === parent;
+  }
+
+  isFar({ home, from, to }: Ends): boolean {
+    const order =
+      this.#path(home)
+        .at(-1)
+        ?.states.map(({ id }) => id) ?? [];
+    const ahead = order.indexOf(to) - order.indexOf(from);
+    return ahead < -1 || ahead > FAR_AHEAD;
   }
 
   isInitial(id: string): boolean {

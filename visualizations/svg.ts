@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto';
 import type { Chart, TransitionKind } from './chart.ts';
 import { type Entry, type Icon, LINE, type Word } from './content.ts';
-import { INITIAL, type Layout, type PlacedBlock, type PlacedLine, type PlacedState, type Point } from './layout.ts';
+import type { Layout, Mark, PlacedBlock, PlacedLine, PlacedState, Point } from './layout.ts';
 import { styleSheet } from './style.ts';
 
 /** Counts up whenever a chart is drawn otherwise than before. */
@@ -48,7 +48,7 @@ export function svgOf(layout: Layout): string {
 }
 
 function drawState(placed: PlacedState, layout: Layout): string[] {
-  const { state, x, y, width, height, depth, region, initial, text } = placed;
+  const { state, x, y, width, height, depth, region, mark, text } = placed;
   const around = state.states.length > 0;
   const round = state.type === 'history' ? 16 : around ? 10 : 8;
   const classes = [
@@ -67,20 +67,21 @@ function drawState(placed: PlacedState, layout: Layout): string[] {
   for (const line of layout.lines) if (line.home === state.id) lines.push(...drawLine(line));
   const inner = new Set(state.states.map(({ id }) => id));
   for (const child of layout.states) if (inner.has(child.state.id)) lines.push(...drawState(child, layout));
-  if (initial) lines.push(drawInitial(x, y));
+  if (mark !== null) lines.push(drawMark(mark));
   return [...lines, '</g>'];
 }
 
-function kindOfState({ state, region, initial }: PlacedState): string {
+function kindOfState({ state, region, mark }: PlacedState): string {
   const kind = state.type === 'atomic' ? 'state' : `${state.type} state`;
-  return `${initial ? 'initial ' : ''}${region ? 'region' : kind}`;
+  return `${mark !== null ? 'initial ' : ''}${region ? 'region' : kind}`;
 }
 
-/** A dot and an arrow to the upper left corner of the state that is entered first. */
-function drawInitial(x: number, y: number): string {
-  const left = x - INITIAL.width + 4;
-  const level = y + INITIAL.height;
-  return `<g class="initial" aria-hidden="true"><circle class="start" cx="${n(left)}" cy="${n(level)}" r="4"/><path class="startline" d="M${n(left)} ${n(level)}H${n(x - 5)}"/><path class="start" d="M${n(x)} ${n(level)}l-7 -3.5v7z"/></g>`;
+function drawMark({ side, x, y }: Mark): string {
+  const [dot, line, head] =
+    side === 'left'
+      ? [`cx="${n(x + 4)}" cy="${n(y + 5)}"`, `M${n(x + 4)} ${n(y + 5)}h10`, `M${n(x + 20)} ${n(y + 5)}l-7 -3.5v7z`]
+      : [`cx="${n(x + 5)}" cy="${n(y + 4)}"`, `M${n(x + 5)} ${n(y + 4)}v10`, `M${n(x + 5)} ${n(y + 20)}l-3.5 -7h7z`];
+  return `<g class="initial" aria-hidden="true"><circle class="start" ${dot} r="4"/><path class="startline" d="${line}"/><path class="start" d="${head}"/></g>`;
 }
 
 function drawLine({ line, points, label }: PlacedLine): string[] {
@@ -101,7 +102,7 @@ function drawBlock({ x, y, block }: PlacedBlock): string[] {
 
 function drawEntry(entry: Entry, x: number, y: number): string[] {
   const { look, kind, transitions, words, width, height } = entry;
-  const classes = `class="${[look, ...(kind === null ? [] : [kind])].join(' ')}"`;
+  const classes = `class="${[look, ...(kind === null ? [] : [`k-${kind}`])].join(' ')}"`;
   const [first] = transitions;
   const background =
     look === 'badge'

@@ -1,12 +1,29 @@
-/** `npm run charts`: writes the picture of every machine of the catalogue, and that of the client into the README. */
+/** `npm run charts`: writes the pictures of every machine of the catalogue, and that of the client into the README. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { catalogue } from '../machines/index.ts';
 import { toMermaid } from './mermaid.ts';
+import { renderChart } from './render.ts';
 
 for (const [name, { machine }] of Object.entries(catalogue)) {
+  writeFileSync(`visualizations/charts/${name}.svg`, await renderChart(machine));
   writeFileSync(`visualizations/charts/${name}.mmd`, toMermaid(machine));
 }
 
+const section = `## The chart
+
+![The statechart of a client](visualizations/charts/client.svg)
+
+<details>
+<summary>The same as Mermaid</summary>
+
+\`\`\`mermaid
+${toMermaid(catalogue.client.machine)}\`\`\`
+
+</details>
+
+`;
 const readme = readFileSync('README.md', 'utf8');
-const chart = toMermaid(catalogue.client.machine);
-writeFileSync('README.md', readme.replace(/```mermaid\n[^`]*```/, `\`\`\`mermaid\n${chart}\`\`\``));
+writeFileSync(
+  'README.md',
+  readme.replace(/## The chart\n[\s\S]*?(?=The others are in)/, () => section),
+);

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import * as assert from 'uvu/assert';
+import { catalogue } from '../../machines/index.ts';
+import { chartOf, statesOf } from '../../visualizations/chart.ts';
+import { layoutOf } from '../../visualizations/layout.ts';
+import { renderChart } from '../../visualizations/render.ts';
+import { suite } from '../harness.ts';
+
+const test = suite('visualizations/charts', 60_000);
+
+for (const [name, { machine }] of Object.entries(catalogue)) {
+  test(`the committed picture of ${name} is what the machine gives`, async () => {
+    const committed = readFileSync(`visualizations/charts/${name}.svg`, 'utf8');
+    assert.ok(committed === (await renderChart(machine)), 'run `npm run charts` and commit');
+  });
+}
+
+test('the README shows the picture of the client, and Mermaid to who wants it', () => {
+  const readme = readFileSync('README.md', 'utf8');
+  const section = readme.slice(readme.indexOf('## The chart'), readme.indexOf('The others are in'));
+  assert.match(section, '![The statechart of a client](visualizations/charts/client.svg)');
+  assert.match(section, /<details>[\s\S]*```mermaid[\s\S]*<\/details>/);
+});
+
+for (const [name, { machine }] of Object.entries(catalogue)) {
+  test(`the picture of ${name} is as wide as a laptop at 70 % or less`, async () => {
+    const { width } = await layoutOf(chartOf(machine));
+    assert.ok(width + 16 <= 1440 / 0.7, `${width} pixels`);
+  });
+}
+
+test('the client, which has more than thirty states, is not higher than two screens', async () => {
+  const chart = chartOf(catalogue.client.machine);
+  assert.ok(statesOf(chart.root).length > 30);
+  const { width, height } = await layoutOf(chart);
+  const zoom = 1440 / (width + 16);
+  assert.ok((height + 16) * zoom <= 2 * 900, `${height} pixels`);
+});
+
+test.run();
