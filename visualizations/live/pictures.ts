@@ -70,7 +70,8 @@ async function shipped(): Promise<ReadonlyMap<string, URL>> {
 /** Drawing takes up to seconds: it has a thread of its own, so that it does not hold up what is looked at. */
 function draw(chart: Chart): Promise<string> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./draw.js', import.meta.url), { workerData: chart });
+    // What the program was started with is not meant for this: `--input-type` would break it, `--inspect` wait.
+    const worker = new Worker(new URL('./draw.js', import.meta.url), { workerData: chart, execArgv: [] });
     worker.unref();
     worker.on('message', resolve);
     worker.on('error', reject);

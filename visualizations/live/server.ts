@@ -146,10 +146,7 @@ export async function liveView(options: LiveViewOptions = {}): Promise<LiveView>
     if (!same(single(given) ?? '', token)) return refuse(response, 403, 'the token is wrong');
     if (!/^application\/json\s*(;|$)/i.test(type)) return refuse(response, 415, 'this takes application/json');
     const body = await read(request, MAX_ORDER);
-    if (body === null) {
-      response.setHeader('connection', 'close');
-      return refuse(response, 413, 'this is too long');
-    }
+    if (body === null) return refuse(response, 413, 'this is too long');
     const order = orderOf(body);
     if (order === null) return refuse(response, 400, 'this is not an order');
     const outcome = recorder.order(order);
@@ -192,17 +189,15 @@ function refuse(response: ServerResponse, status: number, why: string): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${why}\n`);
 }
 
-/** The body as text; null if it is longer than `most` bytes. */
+/** The body as text; null if it is longer than `most` bytes. It is read to its end, or the answer might get lost. */
 async function read(request: IncomingMessage, most: number): Promise<string | null> {
   const chunks: Buffer[] = [];
   let size = 0;
-  // The answer takes the way that the body came.
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+  for await (const chunk of request) {
     size += chunk.length;
-    if (size > most) return null;
-    chunks.push(chunk);
+    if (size <= most) chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return size > most ? null : Buffer.concat(chunks).toString('utf8');
 }
 
 function orderOf(json: string): Order | null {

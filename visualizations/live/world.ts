@@ -28,7 +28,7 @@ export interface BirthFrame extends Place {
   readonly chart: string | null;
 }
 
-/** An actor dealt with an event, with everything that followed at once. */
+/** An actor dealt with an event. What it did to others meanwhile is told before, as that was over first. */
 export interface StepFrame extends Place {
   readonly kind: 'step';
   readonly event: { readonly type: string; readonly payload: Json };

@@ -1,5 +1,6 @@
 /** The live view over real connections. */
 import { spawn } from 'node:child_process';
+import { connect } from 'node:net';
 import * as assert from 'uvu/assert';
 import { createActor, createMachine } from 'xstate';
 import { createClient } from '../../../src/client/client.ts';
@@ -32,6 +33,18 @@ const light = createMachine({
   initial: 'off',
   states: { off: { on: { start: 'on' } }, on: { on: { stop: 'off' } } },
 });
+
+/** Runs a program of its own; gives its exit code and what it printed. */
+async function run(args: readonly string[], environment: { readonly [name: string]: string } = {}) {
+  const env = { ...process.env, ...environment };
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  return { code, output };
+}
 
 /** An actor of `light`. */
 const lit = (view: LiveView) => createActor(light, { inspect: view.inspect }).start();
@@ -116,6 +129,28 @@ test(
     await until(() => readers.every(({ frames }) => frames.length === 6));
     assert.equal(readers[0]?.frames, readers[1]?.frames);
     for (const reader of readers) reader.close();
+  }),
+);
+
+test(
+  'gives a sign of life where nothing happens',
+  viewed({}, async (view) => {
+    const real = globalThis.setInterval;
+    const beats: (() => void)[] = [];
+    globalThis.setInterval = ((beat: () => void, ms: number) => {
+      beats.push(beat);
+      return real(() => {}, ms);
+    }) as typeof setInterval;
+    let reader: Reader;
+    try {
+      reader = await Reader.follow(view.url);
+    } finally {
+      globalThis.setInterval = real;
+    }
+    assert.is(beats.length, 1);
+    beats[0]?.();
+    await until(() => reader.comments === 1);
+    reader.close();
   }),
 );
 
@@ -330,6 +365,30 @@ test(
   }),
 );
 
+test('says in words why there is no picture', async () => {
+  const server = new URL('../../../visualizations/live/server.js', import.meta.url).href;
+  const hook = `export async function resolve(name, context, next) {
+    if (name.startsWith('elkjs')) throw new Error('there is no elkjs');
+    return next(name, context);
+  }`;
+  const asUrl = (source: string) => `data:text/javascript,${encodeURIComponent(source)}`;
+  const program = `
+    import { createActor, createMachine } from 'xstate';
+    const { liveView } = await import(${JSON.stringify(server)});
+    const view = await liveView();
+    const states = { a: { on: { go: 'b' } }, b: {} };
+    createActor(createMachine({ id: 'a <b>', initial: 'a', states }), { inspect: view.inspect }).start();
+    const html = await (await fetch(view.url + 'saved')).text();
+    console.log(Object.values(JSON.parse(/id="saved">(.*?)<.script>/s.exec(html)[1]).charts)[0]);
+    await view.close();
+  `;
+  const register = `import { register } from 'node:module'; register(${JSON.stringify(asUrl(hook))});`;
+  const options = `--import=${asUrl(register)}`;
+  const { code, output } = await run(['--input-type=module', '-e', program], { NODE_OPTIONS: options });
+  assert.is(code, 0);
+  assert.match(output, /^<svg [^>]*>.*The chart of a &lt;b&gt; could not be drawn\..*npm install elkjs/);
+});
+
 function savedIn(html: string): Saved {
   const json = /<script type="application\/json" id="saved">([\s\S]*?)<\/script>/.exec(html)?.[1] ?? '';
   assert.not.match(json, /[<\u2028\u2029]/);
@@ -393,16 +452,31 @@ test('lets the process end once it is closed', async () => {
     await view.close();
     console.log('closed');
   `;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  child.stdout.on('data', (chunk) => {
-    said += chunk;
-  });
-  const code = await new Promise((resolve) => child.on('exit', resolve));
-  assert.equal([code, said.trim()], [0, 'closed']);
+  const { code, output } = await run(['--input-type=module', '-e', program]);
+  assert.equal([code, output.trim()], [0, 'closed']);
 });
+
+test(
+  'bears requests that break off',
+  viewed({ control: true }, async (view) => {
+    const port = Number(new URL(view.url).port);
+    const token = await tokenOf(view);
+    const host = `Host: 127.0.0.1:${port}`;
+    const head = `Origin: http://127.0.0.1:${port}\r\nX-Control: ${token}\r\nContent-Type: application/json`;
+    for (const text of [
+      `POST /control HTTP/1.1\r\n${host}\r\n${head}\r\nContent-Length: 500\r\n\r\n{`,
+      `GET /saved HTTP/1.1\r\n${host}\r\n\r\n`,
+      `GET /events HTTP/1.1\r\n${host}\r\n\r\n`,
+      'nonsense\r\n\r\n',
+    ]) {
+      const socket = connect(port, '127.0.0.1');
+      await new Promise((resolve) => socket.write(text, resolve));
+      socket.resetAndDestroy();
+      await new Promise((resolve) => socket.once('close', resolve));
+    }
+    assert.is((await ask(view.url)).status, 200);
+  }),
+);
 
 test('fails to listen where somebody does, and where the page is missing', async () => {
   await using view = await liveView();
