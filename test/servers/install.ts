@@ -55,38 +55,47 @@ export function install(): Promise<Installation> {
 }
 
 async function ensure(): Promise<Installation> {
-  if ((await missing()).length > 0 || !existsSync(unpacked)) {
-    await makeCache();
-    const unlock = await lock(join(cache, 'lock'));
-    try {
-      const wanted = await missing();
-      if (wanted.length > 0) await installPackages(wanted);
+  await ensurePackages('the real servers', PACKAGES);
+  if (!existsSync(unpacked)) {
+    await locked(async () => {
       if (!existsSync(unpacked)) await unpackBackports();
-    } finally {
-      unlock();
-    }
+    });
   }
   return { stable: '/', backports: unpacked };
 }
 
+/**
+ * Installs what is missing of some packages of the system; says so in one line before it does.
+ *
+ * @param what What they are to somebody who reads it: `the real servers`.
+ * @throws Error one sentence that names what is missing and why it cannot be had.
+ */
+export async function ensurePackages(what: string, packages: readonly string[]): Promise<void> {
+  if ((await missing(what, packages)).length === 0) return;
+  await locked(async () => {
+    const wanted = await missing(what, packages);
+    if (wanted.length > 0) await installPackages(what, wanted);
+  });
+}
+
 /** The packages that are not, or not completely, installed. */
-async function missing(): Promise<string[]> {
+async function missing(what: string, packages: readonly string[]): Promise<string[]> {
   // The exit code only says that a package is unknown, which is what is being asked.
-  const query = execute('dpkg-query', ['--show', `--showformat=\${Package} \${db:Status-Status}\n`, ...PACKAGES]);
+  const query = execute('dpkg-query', ['--show', `--showformat=\${Package} \${db:Status-Status}\n`, ...packages]);
   const { stdout } = await query.catch((error) => {
-    if (error.code === 'ENOENT') throw new Error(`the real servers need Debian 12, and there is no dpkg; ${OPT_OUT}`);
+    if (error.code === 'ENOENT') throw new Error(`${what} need Debian 12, and there is no dpkg; ${OPT_OUT}`);
     return error as { stdout: string };
   });
   const installed = new Set(stdout.split('\n'));
-  return PACKAGES.filter((name) => !installed.has(`${name} installed`));
+  return packages.filter((name) => !installed.has(`${name} installed`));
 }
 
-async function installPackages(wanted: string[]): Promise<void> {
+async function installPackages(what: string, wanted: readonly string[]): Promise<void> {
   const command = `apt-get install -y --no-install-recommends ${wanted.join(' ')}`;
   if (process.getuid?.() !== 0) {
-    throw new Error(`the real servers are missing and only root can install them (${command}); ${OPT_OUT}`);
+    throw new Error(`${what} are missing and only root can install them (${command}); ${OPT_OUT}`);
   }
-  console.log(`Installing real servers to test against: ${command}`);
+  console.log(`Installing ${what}: ${command}`);
   const tools = join(cache, 'no-services');
   await rm(tools, { recursive: true, force: true });
   await mkdir(tools);
@@ -104,7 +113,7 @@ async function installPackages(wanted: string[]): Promise<void> {
       await attempt();
     });
   } catch (error) {
-    throw new Error(`the real servers (${wanted.join(', ')}) cannot be installed: ${reason(error)}; ${OPT_OUT}`);
+    throw new Error(`${what} (${wanted.join(', ')}) cannot be installed: ${reason(error)}; ${OPT_OUT}`);
   } finally {
     await rm(tools, { recursive: true, force: true });
   }
@@ -175,6 +184,17 @@ async function makeCache(): Promise<void> {
   const { uid } = await lstat(cache);
   if (uid !== userInfo().uid) throw new Error(`${cache} belongs to somebody else`);
   await chmod(cache, 0o700);
+}
+
+/** Does something while no other process installs anything. */
+async function locked(work: () => Promise<void>): Promise<void> {
+  await makeCache();
+  const unlock = await lock(join(cache, 'lock'));
+  try {
+    await work();
+  } finally {
+    unlock();
+  }
 }
 
 /** Waits for a lock that the kernel takes back when this process ends in any way; gives the function that releases it. */

@@ -96,3 +96,22 @@ export async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(ARTEFACTS, { recursive: true });
   await page.screenshot({ path: join(ARTEFACTS, `${name}.png`) });
 }
+
+/** The page has painted what it was told. */
+export async function painted(page: Page): Promise<void> {
+  await page.locator(':root').evaluate((root) => {
+    const { defaultView: frames } = root.ownerDocument;
+    return new Promise<void>((done) => {
+      frames?.requestAnimationFrame(() => frames.requestAnimationFrame(() => done()));
+    });
+  });
+}
+
+/** Resolves when `condition` holds; rejects when it does not within half a minute. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`this does not come true: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -3,7 +3,7 @@ import type { ActorState, FactsFrame, Frame, Json, StepFrame, WireFrame } from '
 import { get, h, setText } from './dom.ts';
 import { jsonList, jsonView } from './json.ts';
 import { path } from './lanes.ts';
-import { eventLabel, frameLabel, leaves, shortState, toneOf, transitionLabel } from './names.ts';
+import { commandLabel, eventLabel, frameLabel, leaves, shortState, toneOf, transitionLabel } from './names.ts';
 import { onTheClock, sinceStart } from './time.ts';
 import type { View } from './view.ts';
 import { linesOf } from './xml.ts';
@@ -130,9 +130,11 @@ function describeStep(frame: StepFrame, { lanes }: View, facts: [string, HTMLEle
   const inside = leaves(states).map(shortState);
   if (inside.length > 0) sections.push(section('States', chips(inside)));
   if (commands.length > 0) {
-    const items = commands.slice(0, MOST).map(({ type, params }) => {
-      const told = params === null || isEmpty(params) ? [] : [' ', jsonView(params)];
-      return h('li', {}, h('code', { text: type.slice(0, 200) }), ...told);
+    const nameOf = (actor: string) => lanes.of(actor)?.name ?? actor;
+    const items = commands.slice(0, MOST).map((command) => {
+      const { name, params } = commandLabel(command, nameOf);
+      const told = isEmpty(params) ? [] : [' ', jsonView(params)];
+      return h('li', { title: command.type }, h('span', { text: name.slice(0, 200) }), ...told);
     });
     sections.push(section('Commands', h('ul', { class: 'plain' }, ...items)));
   }

@@ -1,5 +1,5 @@
 /** What things are called on the page. */
-import type { Frame, StepFrame } from '../world.ts';
+import type { Frame, Json, StepFrame } from '../world.ts';
 
 /** The kinds of events that are told apart by colour. */
 export type Tone = 'plain' | 'idle' | 'timer' | 'done' | 'error' | 'birth' | 'in' | 'out' | 'facts';
@@ -59,6 +59,35 @@ export function transitionLabel(id: string): { readonly source: string; readonly
   const event = id.slice(at + 3).replace(/\[\d+\]$/, '');
   return { source: shortState(id.slice(0, at)), event: event === 'always' ? 'at once' : eventLabel(event) };
 }
+
+/** What XState's own commands do, in a word, and what of their parameters tells it. */
+const OWN_COMMANDS: { readonly [type: string]: readonly [string, string] } = {
+  'xstate.spawnChild': ['start', 'input'],
+  'xstate.sendTo': ['send', 'event'],
+  'xstate.raise': ['raise', 'event'],
+  'xstate.emit': ['emit', 'event'],
+};
+
+/** A command in words, and what it was told; `nameOf` gives the name of an actor by its session id. */
+export function commandLabel(
+  { type, params }: StepFrame['commands'][number],
+  nameOf: (actor: string) => string,
+): { readonly name: string; readonly params: Json } {
+  if (type === 'xstate.stopChild' && typeof params === 'string') {
+    return { name: `stop ${nameOf(params.replace(/^\[actor (.*)\]$/, '$1'))}`, params: null };
+  }
+  const own = Object.hasOwn(OWN_COMMANDS, type) ? OWN_COMMANDS[type] : undefined;
+  if (own === undefined || !isRecord(params)) return { name: type, params };
+  const [verb, key] = own;
+  const told = params[key] ?? null;
+  const { type: event, ...rest } = isRecord(told) ? told : { type: undefined };
+  const about = typeof event === 'string' ? event : typeof params.id === 'string' ? params.id : '';
+  const to = typeof params.targetId === 'string' ? ` to ${params.targetId}` : '';
+  return { name: `${verb} ${about}${to}`, params: typeof event === 'string' ? rest : told };
+}
+
+const isRecord = (value: Json): value is { readonly [key: string]: Json } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Where a step led, for one line: the leaves that were not there before. */
 export function arrivals(step: StepFrame, before: readonly string[]): readonly string[] {
