@@ -14,7 +14,7 @@ export interface Run {
   readonly tone: Tone;
 }
 
-export type Icon = TransitionKind | 'forbidden' | 'loop' | 'shallow' | 'deep';
+export type Icon = TransitionKind | 'forbidden' | 'loop';
 
 /** Words on one line that stay together, at a place relative to its block. */
 export interface Word {
@@ -292,9 +292,8 @@ function shelves(drafts: readonly Draft[], room: number): Entry[] {
 }
 
 function titleOf(state: ChartState, room: number): Block {
-  const icon: Icon | null = state.history;
   const draft = (look: Entry['look'], words: Loose[]): Draft => ({ look, kind: null, transitions: [], words });
-  const name = { ...set(draft('title', [word([run(state.key, 'name')], icon)]), room), height: LINE + 2 };
+  const name = { ...set(draft('title', [word([run(state.key, 'name')])]), room), height: LINE + 2 };
   const entries: Entry[] = [name];
   let x = name.width + 8;
   let y = 0;
@@ -306,7 +305,8 @@ function titleOf(state: ChartState, room: number): Block {
     entries.push({ ...entry, x, y: y + 1 });
     x += entry.width + 6;
   };
-  for (const tag of state.tags) {
+  const history = state.history === null ? [] : [state.history === 'deep' ? 'H*' : 'H'];
+  for (const tag of [...history, ...state.tags]) {
     const badge = set(draft('badge', [word([run(tag, 'tag')])]), room - 12);
     append({ ...badge, width: badge.width + 12, words: badge.words.map((each) => ({ ...each, x: each.x + 6 })) });
   }

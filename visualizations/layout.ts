@@ -7,7 +7,7 @@ import type { ElkExtendedEdge, ElkNode, LayoutOptions } from 'elkjs/lib/elk-api.
 import { type Chart, type ChartState, statesOf } from './chart.ts';
 import { type Block, labelBlock, stateBlock } from './content.ts';
 import { type Engine, loadEngine } from './engine.ts';
-import { type Line, type Routes, routesOf } from './routes.ts';
+import { CROWD, type Line, type Routes, routesOf } from './routes.ts';
 
 export interface Layout {
   readonly chart: Chart;
@@ -90,8 +90,6 @@ const BETWEEN_REGIONS = 12;
 /** The room for the mark of an initial state. */
 const MARKS = { left: { width: 20, height: 22 }, above: { width: 24, height: 20 } };
 
-const CROWD = 40;
-
 /** Ways to lay out one state that are kept for the choice around it. */
 const KEPT = 3;
 
@@ -139,7 +137,7 @@ const fits = ({ width, height }: Plan): boolean => Math.min(SCREEN.width / width
 function cost({ width, height, bends }: Plan): number {
   const zoom = Math.max(1, width / SCREEN.width, (height / SCREEN.height) * SCROLLED);
   const unreadable = width > SCREEN.width / READABLE ? 1.2 : 1;
-  return zoom * unreadable * (1 + bends * 0.06) + (width * height) / 4e7;
+  return zoom * unreadable * (1 + bends * 0.1) + (width * height) / 4e7;
 }
 
 function place(
@@ -186,16 +184,20 @@ interface Way {
   readonly aside: boolean;
   /** No two states of that column side by side; else what no line joins to those above stands beside the last. */
   readonly queue: boolean;
+  readonly folded: boolean;
   readonly placement: 'NETWORK_SIMPLEX' | 'BRANDES_KOEPF';
 }
 
-const DOWN: Way = { direction: 'DOWN', aside: false, queue: false, placement: 'NETWORK_SIMPLEX' };
+const DOWN: Way = { direction: 'DOWN', aside: false, queue: false, folded: false, placement: 'NETWORK_SIMPLEX' };
 const RIGHT: Way = { ...DOWN, direction: 'RIGHT' };
+/** For many states: one column, or several that go on where the one before ended. */
+const UNFOLDED: Way = { ...DOWN, placement: 'BRANDES_KOEPF' };
+const FOLDED: Way = { ...UNFOLDED, folded: true };
 const ASIDE: readonly Way[] = [true, false].map((queue) => ({
-  direction: 'DOWN',
+  ...DOWN,
   aside: true,
   queue,
-  placement: 'BRANDES_KOEPF',
+  placement: 'BRANDES_KOEPF' as const,
 }));
 
 /** What is inside of a state, without its head. */
@@ -256,6 +258,12 @@ class Planner {
 
   async #layered(state: ChartState, plans: readonly Plan[]): Promise<readonly Inner[]> {
     const lines = this.#routes.lines.get(state.id) ?? [];
+    if (plans.length > CROWD) {
+      const folded = await this.#layer(state, plans, lines, FOLDED, null);
+      // The engine cannot fold every graph, which shows in lines that are neither upright nor level.
+      if (folded.lines.every(({ points }) => isOrthogonal(points))) return [folded];
+      return [await this.#layer(state, plans, lines, UNFOLDED, null)];
+    }
     const ways = lines.length === 0 ? [DOWN] : [DOWN, RIGHT];
     const big = bigOne(plans.filter(({ state: { id } }) => id !== state.initial));
     if (big !== null) ways.push(...ASIDE);
@@ -322,6 +330,7 @@ class Planner {
             ...(initial && {
               'elk.nodeLabels.placement': right ? 'OUTSIDE V_TOP H_LEFT' : 'OUTSIDE H_LEFT V_TOP H_PRIORITY',
             }),
+            ...(way.folded && { 'elk.layered.wrapping.strategy': 'MULTI_EDGE', 'elk.aspectRatio': '1.6' }),
             ...(way.aside && { 'elk.partitioning.partition': String(levels.get(plan.state.id)) }),
             ...(last && !way.aside && { 'elk.layered.layering.layerConstraint': 'LAST' }),
           },
@@ -334,6 +343,7 @@ class Planner {
         'elk.direction': way.direction,
         'elk.layered.nodePlacement.strategy': way.placement,
         'elk.portConstraints': 'FIXED_SIDE',
+        ...(way.folded && { 'elk.layered.wrapping.strategy': 'MULTI_EDGE', 'elk.aspectRatio': '1.6' }),
         ...(way.aside && { 'elk.partitioning.activate': 'true' }),
       },
       children,
@@ -523,6 +533,12 @@ function combinations(options: readonly (readonly Plan[])[]): (readonly Plan[])[
   }
   return found;
 }
+
+const isOrthogonal = (points: readonly Point[]): boolean =>
+  points.every(({ x, y }, index) => {
+    const before = points[index - 1];
+    return before === undefined || Math.abs(before.x - x) < 0.5 || Math.abs(before.y - y) < 0.5;
+  });
 
 const isNoWorse = (one: Plan, other: Plan): boolean =>
   one.width <= other.width && one.height <= other.height && one.bends <= other.bends;

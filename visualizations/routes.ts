@@ -8,8 +8,11 @@ import { type Chart, type ChartState, type ChartTransition, statesOf } from './c
 /** More sources than this make a state one that chips lead to. */
 const MANY_SOURCES = 6;
 
-/** States further on in the document. */
+/** How many states further on in the document a line may lead. */
 const FAR_AHEAD = 8;
+
+/** More states in one than anybody can follow lines between: only neighbours are joined. */
+export const CROWD = 40;
 
 export interface Line {
   /** The ids of the states that it joins, which have the same parent. */
@@ -177,7 +180,7 @@ class Tree {
         .at(-1)
         ?.states.map(({ id }) => id) ?? [];
     const ahead = order.indexOf(to) - order.indexOf(from);
-    return ahead < -1 || ahead > FAR_AHEAD;
+    return ahead < -1 || ahead > (order.length > CROWD ? 1 : FAR_AHEAD);
   }
 
   isInitial(id: string): boolean {

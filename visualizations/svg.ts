@@ -149,8 +149,6 @@ const ICONS: Readonly<Record<Icon, string>> = {
   always: '<path d="M6 1.2L10.8 6L6 10.8L1.2 6z"/>',
   forbidden: '<circle cx="6" cy="6" r="4.6"/><path d="M2.8 2.8l6.4 6.4"/>',
   loop: '<path d="M9.8 4A4.4 4.4 0 1 0 10.4 6.6M10.2 1.2V4.2H7.2"/>',
-  shallow: '<circle cx="6" cy="6" r="5.6"/><path d="M4.2 3.4v5.2M7.8 3.4v5.2M4.2 6h3.6"/>',
-  deep: '<circle cx="6" cy="6" r="5.6"/><path d="M3.2 3.6v5M6 3.6v5M3.2 6.1H6M8.2 2.8v2.4M7.2 3.4l2 1.2M9.2 3.4l-2 1.2"/>',
 };
 
 function rect(name: string, x: number, y: number, width: number, height: number, round: number): string {
