@@ -105,17 +105,14 @@ test('forgets actors that nobody stopped', async () => {
 test('does not pile up what somebody does not read, who begins anew where too much was missed', async () => {
   await using view = await liveView({ limit: 2_000 });
   const run = counting(view);
-  const quick = await Reader.follow(view.url);
   const slow = await Promise.all(Array.from({ length: 5 }, () => Reader.follow(view.url, { paused: true })));
-  await run(30_000);
+  await run(20_000);
   const middle = await used();
-  await run(60_000);
+  await run(40_000);
   const end = await used();
-  // The quick one keeps what it is told, which is the test's own.
-  quick.close();
-  assert.ok(end - middle < 40, `${middle.toFixed(1)}, ${end.toFixed(1)} MB`);
+  assert.ok(end - middle < NOISE, `${middle.toFixed(1)}, ${end.toFixed(1)} MB`);
   for (const reader of slow) reader.read();
-  const last = 90_001;
+  const last = 60_001;
   await until(() => slow.every(({ frames }) => frames.at(-1)?.n === last));
   for (const { greetings, frames, world } of slow) {
     assert.ok(greetings > 1, `${greetings} greetings`);
@@ -123,7 +120,7 @@ test('does not pile up what somebody does not read, who begins anew where too mu
       frames.every(({ n }, index) => n === (frames[0]?.n ?? 0) + index),
       'no frame is missing after a greeting',
     );
-    assert.is(Object.values(world)[0]?.context.count, 89_999);
+    assert.is(Object.values(world)[0]?.context.count, 59_999);
   }
   for (const reader of slow) reader.close();
 });

@@ -1,5 +1,6 @@
 /** The live view over real connections. */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import * as assert from 'uvu/assert';
 import { createActor, createMachine } from 'xstate';
@@ -365,8 +366,8 @@ test(
   }),
 );
 
-test('says in words why there is no picture', async () => {
-  const server = new URL('../../../visualizations/live/server.js', import.meta.url).href;
+test('needs no elkjs for our own machines, and says in words what it needs it for', async () => {
+  const root = new URL('../../../', import.meta.url).href;
   const hook = `export async function resolve(name, context, next) {
     if (name.startsWith('elkjs')) throw new Error('there is no elkjs');
     return next(name, context);
@@ -374,12 +375,14 @@ test('says in words why there is no picture', async () => {
   const asUrl = (source: string) => `data:text/javascript,${encodeURIComponent(source)}`;
   const program = `
     import { createActor, createMachine } from 'xstate';
-    const { liveView } = await import(${JSON.stringify(server)});
+    const { liveView } = await import(${JSON.stringify(`${root}visualizations/live/server.js`)});
+    const { catalogue } = await import(${JSON.stringify(`${root}machines/index.js`)});
     const view = await liveView();
     const states = { a: { on: { go: 'b' } }, b: {} };
     createActor(createMachine({ id: 'a <b>', initial: 'a', states }), { inspect: view.inspect }).start();
+    createActor(catalogue.stream.machine, { inspect: view.inspect });
     const html = await (await fetch(view.url + 'saved')).text();
-    console.log(Object.values(JSON.parse(/id="saved">(.*?)<.script>/s.exec(html)[1]).charts)[0]);
+    console.log(...Object.values(JSON.parse(/id="saved">(.*?)<.script>/s.exec(html)[1]).charts));
     await view.close();
   `;
   const register = `import { register } from 'node:module'; register(${JSON.stringify(asUrl(hook))});`;
@@ -387,6 +390,7 @@ test('says in words why there is no picture', async () => {
   const { code, output } = await run(['--input-type=module', '-e', program], { NODE_OPTIONS: options });
   assert.is(code, 0);
   assert.match(output, /^<svg [^>]*>.*The chart of a &lt;b&gt; could not be drawn\..*npm install elkjs/);
+  assert.ok(output.includes(readFileSync('visualizations/charts/stream.svg', 'utf8')));
 });
 
 function savedIn(html: string): Saved {
