@@ -64,7 +64,7 @@ export async function withPage<T>(
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   browser ??= chromium.launch({ executablePath: CHROMIUM, args });
   const context = await (await browser).newContext({ viewport: { width: 1440, height: 900 }, ...options });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   const complaints: string[] = [];
   const own = url.startsWith('file:') ? url : new URL(url).origin;
   try {

@@ -12,7 +12,7 @@ import { type LiveView, liveView } from '../../../visualizations/live/server.ts'
 import { after, type Saved, type World } from '../../../visualizations/live/world.ts';
 import { browserSuite, painted, picture, until, withPage } from './browser.ts';
 
-const test = await browserSuite('live page', 60_000);
+const test = await browserSuite('live page', 90_000);
 
 let server: TestServer;
 

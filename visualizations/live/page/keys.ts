@@ -41,7 +41,9 @@ export function listenToKeys(commands: Commands): void {
     '?': commands.help,
   };
   document.addEventListener('keydown', (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.defaultPrevented || event.metaKey || (event.ctrlKey && !event.altKey)) return;
+    // On many keyboards, brackets are typed with Alt or with AltGr, which may count as Control and Alt.
+    if (event.altKey && event.key !== '[' && event.key !== ']') return;
     if (document.querySelector('dialog[open]') !== null) return;
     const target = event.target as Element;
     if (target.matches('input[type=search]')) {

@@ -1,6 +1,6 @@
 /**
  * XML laid out in lines of coloured words. It takes anything: the header of a stream is never closed, and a hostile peer may
- * write what is no XML at all. One pass, no look back.
+ * write what is no XML at all, which is shown as it is. One pass, no look back.
  */
 
 export type TokenKind = 'mark' | 'name' | 'key' | 'value' | 'text' | 'note';
@@ -18,9 +18,12 @@ export interface Line {
 /** Characters of one piece that are laid out, and lines that come of it. */
 const LONGEST = 20_000;
 const MOST_LINES = 200;
+/** Characters of the value of an attribute that are laid out. */
+const LONGEST_VALUE = 500;
 
 interface Attribute {
   readonly key: string;
+  /** With its quotes. */
   readonly value: string;
 }
 
@@ -71,7 +74,11 @@ function partsOf(xml: string): Part[] {
       if (text !== '') parts.push({ type: 'text', text });
       at = end;
     } else if (xml[at + 1] === '/') {
-      const end = indexOr(xml, '>', at);
+      const end = xml.indexOf('>', at);
+      if (end === -1) {
+        parts.push({ type: 'other', text: xml.slice(at) });
+        return parts;
+      }
       parts.push({ type: 'close', name: xml.slice(at + 2, end).trim() });
       at = end + 1;
     } else if (xml[at + 1] === '?' || xml[at + 1] === '!') {
@@ -112,7 +119,7 @@ function openingAt(xml: string, at: number, parts: Part[]): number {
       const quote = xml[place];
       if (quote === '"' || quote === "'") {
         place += 1;
-        value = until((c) => c === quote);
+        value = `${quote}${until((c) => c === quote)}${quote}`;
         place += 1;
       } else {
         value = until((c) => isSpace(c) || c === '>');
@@ -121,7 +128,8 @@ function openingAt(xml: string, at: number, parts: Part[]): number {
     attributes.push({ key, value });
     empty = false;
   }
-  parts.push({ type: 'open', name, attributes, empty });
+  const whole = place < xml.length && name !== '';
+  parts.push(whole ? { type: 'open', name, attributes, empty } : { type: 'other', text: xml.slice(at, place + 1) });
   return place + 1;
 }
 
@@ -155,7 +163,7 @@ function pushOpening(lines: Line[], depth: number, part: Part & { type: 'open' }
   let at = depth;
   let current = [token('mark', '<'), token('name', part.name)];
   for (const { key, value } of part.attributes.slice(0, MOST_LINES)) {
-    const attribute = attributeTokens(key, value.length > columns ? `${value.slice(0, columns)}…` : value);
+    const attribute = attributeTokens(key, value.length > LONGEST_VALUE ? `${value.slice(0, LONGEST_VALUE)}…` : value);
     const together = widthOf(current) + 1 + widthOf(attribute) + 2;
     if (together <= columns - 2 * at) {
       current.push(token('mark', ' '), ...attribute);
@@ -189,10 +197,11 @@ function openingTokens({ name, attributes, empty }: Part & { type: 'open' }): To
   return [token('mark', '<'), token('name', name), ...inside, token('mark', empty ? '/>' : '>')];
 }
 
-const attributeTokens = (key: string, value: string): Token[] => {
-  const quote = value.includes("'") ? '"' : "'";
-  return [token('key', key), token('mark', '='), token('value', `${quote}${value}${quote}`)];
-};
+const attributeTokens = (key: string, value: string): Token[] => [
+  token('key', key),
+  token('mark', '='),
+  token('value', value),
+];
 
 const closing = (name: string): Token[] => [token('mark', '</'), token('name', name), token('mark', '>')];
 
