@@ -194,7 +194,7 @@ export class Wire {
     const width = probe.getBoundingClientRect().width / 100;
     probe.remove();
     if (width === 0 || this.#list.clientWidth === 0) return this.#columns;
-    const gutter = parseFloat(getComputedStyle(document.documentElement).fontSize) * 6.5;
+    const gutter = parseFloat(getComputedStyle(document.documentElement).fontSize) * 8.8;
     return Math.max(28, Math.floor((this.#list.clientWidth - gutter) / width / 4) * 4);
   }
 
