@@ -368,6 +368,7 @@ const OPTIONS: LayoutOptions = {
   'elk.layered.nodePlacement.favorStraightEdges': 'true',
   'elk.separateConnectedComponents': 'false',
   'elk.layered.thoroughness': '10',
+  'elk.layered.considerModelOrder.strategy': 'PREFER_NODES',
   'elk.spacing.nodeNode': '16',
   'elk.spacing.edgeNode': '12',
   'elk.spacing.edgeEdge': '10',

@@ -22,10 +22,12 @@ test('the README shows the picture of the client, and Mermaid to who wants it', 
   assert.match(section, /<details>[\s\S]*```mermaid[\s\S]*<\/details>/);
 });
 
+const MARGINS = 16;
+
 for (const [name, { machine }] of Object.entries(catalogue)) {
   test(`the picture of ${name} is as wide as a laptop at 70 % or less`, async () => {
     const { width } = await layoutOf(chartOf(machine));
-    assert.ok(width + 16 <= 1440 / 0.7, `${width} pixels`);
+    assert.ok(width + MARGINS <= 1440 / 0.7, `${width} pixels`);
   });
 }
 
@@ -33,8 +35,8 @@ test('the client, which has more than thirty states, is not higher than two scre
   const chart = chartOf(catalogue.client.machine);
   assert.ok(statesOf(chart.root).length > 30);
   const { width, height } = await layoutOf(chart);
-  const zoom = 1440 / (width + 16);
-  assert.ok((height + 16) * zoom <= 2 * 900, `${height} pixels`);
+  const zoom = 1440 / (width + MARGINS);
+  assert.ok((height + MARGINS) * zoom <= 2 * 900, `${height} pixels`);
 });
 
 test.run();
