@@ -14,7 +14,7 @@ const section = `## The chart
 ![The statechart of a client](visualizations/charts/client.svg)
 
 A bolt is an event, a star any of several, a clock a delay, a tick what is done, a cross what failed, a diamond what is taken at
-once. `[1: guard]` is asked first. A chip in a state names where it leads in place of a line.
+once. \`[1: guard]\` is asked first. A chip in a state names where it leads in place of a line.
 
 <details>
 <summary>The same as Mermaid</summary>
