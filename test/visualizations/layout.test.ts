@@ -52,11 +52,18 @@ function complete(size: number): AnyStateMachine {
   return createMachine({ id: 'complete', initial: 's2', states });
 }
 
+/** States in each other, the innermost of which leads to the outermost. */
+function nested(depth: number): object {
+  const inner = depth === 0 ? {} : { initial: 'in', states: { in: nested(depth - 1), out: { on: { BACK: 'in' } } } };
+  return { ...inner, description: `level ${depth}`, on: { OUT: '#nested', [`GO${depth}`]: { actions: 'go' } } };
+}
+
 const machines: Readonly<Record<string, AnyStateMachine>> = {
   ...Object.fromEntries(Object.entries({ ...catalogue, ...shapes }).map(([name, { machine }]) => [name, machine])),
   'two hundred states': crowd(200),
   'groups of states': groups(9),
   'all to all': complete(6),
+  'ten levels': createMachine({ id: 'nested', ...nested(10) } as object),
 };
 
 for (const [name, machine] of Object.entries(machines)) {
