@@ -1,15 +1,6 @@
 /** The layout engine, which is not there for everybody: elkjs is asked for only when a picture is drawn. */
 import type { ElkNode } from 'elkjs/lib/elk-api.js';
-
-/** elkjs is not installed. */
-export class LayoutEngineMissingError extends Error {
-  override readonly name = 'LayoutEngineMissingError';
-  readonly code = 'LAYOUT_ENGINE_MISSING';
-
-  constructor(cause: unknown) {
-    super('drawing a chart needs elkjs: npm install elkjs', { cause });
-  }
-}
+import { LayoutEngineMissingError } from './error.ts';
 
 /** Places the children, edges and labels of one graph. */
 export type Engine = (graph: ElkNode) => Promise<ElkNode>;
