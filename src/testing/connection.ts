@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { JID } from '../jid.ts';
 import type { Element } from '../xml/element.ts';
@@ -11,7 +11,7 @@ import type { Host } from './host.ts';
 import { NS } from './names.ts';
 import { countTooHigh, failedSm, type Negotiable, Negotiation, readCount } from './negotiation.ts';
 import type { Session } from './session.ts';
-import { Wire } from './wire.ts';
+import { Wire, type WireSocket } from './wire.ts';
 
 const STANZAS = new Set(['message', 'presence', 'iq']);
 
@@ -31,7 +31,7 @@ export class Connection implements Negotiable {
   #inbox: Element[] | undefined;
 
   /** @internal */
-  constructor(host: Host, socket: Socket, number: number, direct: boolean) {
+  constructor(host: Host, socket: WireSocket, number: number, direct: boolean) {
     this.#host = host;
     this.number = number;
     this.direct = direct;
@@ -60,8 +60,8 @@ export class Connection implements Negotiable {
     return this.#wire.tls;
   }
 
-  /** The socket in clear. */
-  get socket(): Socket {
+  /** The byte stream in clear, a `net.Socket` where it came over TCP. */
+  get socket(): Duplex {
     return this.#wire.socket;
   }
 

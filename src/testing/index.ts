@@ -25,6 +25,7 @@ export type {
   SplitFault,
 } from './faults.ts';
 export type { Link } from './link.ts';
+export { type Acceptor, type MemoryLink, type MemoryOptions, type MemoryTransport, memoryTransport } from './memory.ts';
 export { type Peer, ScriptError, type TranscriptEntry } from './peer.ts';
 export type { Negotiated, NegotiateOptions, Stage } from './prologue.ts';
 export { type ScramFault, scramFaults } from './sasl.ts';

@@ -26,6 +26,11 @@ export class Listener {
     return this.#port;
   }
 
+  /** Whether it listens, or is about to. */
+  get wanted(): boolean {
+    return this.#wanted;
+  }
+
   /** Begins to listen, again on the same port if there was one. */
   async listen(): Promise<void> {
     if (this.#wanted) return;
@@ -51,6 +56,11 @@ export class Listener {
     this.#server?.close();
     this.#server = undefined;
   }
+}
+
+/** What a client meets where nobody listens. */
+export function refused(): Error {
+  return Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'connect' });
 }
 
 function listening(port: number, accept: (socket: Socket) => void): Promise<Server> {

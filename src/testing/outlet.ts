@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 
 /** Something to be done once everything before it is written. */
 interface Step {
@@ -15,7 +15,7 @@ interface Step {
  */
 export class Outlet {
   /** Where it writes to. */
-  socket: Socket;
+  socket: Writable;
   readonly #steps: Step[] = [];
   #running = false;
   #stopped = false;
@@ -25,7 +25,7 @@ export class Outlet {
   #writing = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(socket: Socket) {
+  constructor(socket: Writable) {
     this.socket = socket;
   }
 

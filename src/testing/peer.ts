@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket, TLSSocketOptions } from 'node:tls';
 import type { Element } from '../xml/element.ts';
 import { ONLINE_LIMITS, StreamParser } from '../xml/parser.ts';
@@ -8,7 +8,7 @@ import { type Direction, FaultList, type Match, matches } from './faults.ts';
 import { FOOTER, FOOTER_ELEMENT, streamError, streamFeatures, streamHeader, streamText } from './framing.ts';
 import { NS } from './names.ts';
 import { type Negotiated, type NegotiateOptions, Prologue } from './prologue.ts';
-import { Wire } from './wire.ts';
+import { Wire, type WireSocket } from './wire.ts';
 
 /** Bytes of XML as they came or went; those of TLS are not among them. */
 export interface TranscriptEntry {
@@ -69,7 +69,7 @@ export class Peer {
   #step = 'before its first step';
 
   /** @internal */
-  constructor(context: PeerContext, socket: Socket, number: number, direct: boolean) {
+  constructor(context: PeerContext, socket: WireSocket, number: number, direct: boolean) {
     this.#context = context;
     this.#prologue = new Prologue(this, context.login);
     this.number = number;
@@ -105,8 +105,8 @@ export class Peer {
     return this.#wire.tls;
   }
 
-  /** The socket in clear, for what is not XML. */
-  get socket(): Socket {
+  /** The byte stream in clear, a `net.Socket` where it came over TCP, for what is not XML. */
+  get socket(): Duplex {
     return this.#wire.socket;
   }
 

@@ -1,14 +1,14 @@
-import type { Socket } from 'node:net';
 import type { TLSSocketOptions } from 'node:tls';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import { JID } from '../jid.ts';
 import { SaltedPasswordCache } from '../sasl/salted-password.ts';
 import { type Certificates, goodIdentity, type Identity, sharedCertificates } from './certificates.ts';
 import { FaultList } from './faults.ts';
-import { Listener } from './listener.ts';
+import { Listener, refused } from './listener.ts';
 import { Closed, Peer, type PeerContext, type ScriptError } from './peer.ts';
 import { tlsOptions } from './security.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
+import type { WireSocket } from './wire.ts';
 
 /** What a server does on one connection, step by step. It is over when the promise is settled. */
 export type Script = (peer: Peer) => Promise<unknown>;
@@ -132,6 +132,16 @@ export class ScriptedServer implements AsyncDisposable {
     await Promise.all([this.#starttls.listen(), this.#direct.listen()]);
   }
 
+  /**
+   * Takes a connection that came by another way than its ports; TLS comes first on it if it is `direct`.
+   *
+   * @throws ECONNREFUSED while it is down.
+   */
+  accept(socket: WireSocket, direct = false): void {
+    if (!this.#starttls.wanted) throw refused();
+    this.#accept(socket, direct);
+  }
+
   /** Closes every socket at once and ends every script; a script that waits is not at fault. */
   async close(): Promise<void> {
     this.down();
@@ -143,7 +153,7 @@ export class ScriptedServer implements AsyncDisposable {
     await this.close();
   }
 
-  #accept(socket: Socket, direct: boolean): void {
+  #accept(socket: WireSocket, direct: boolean): void {
     const peer = new Peer(this.#context, socket, this.peers.length + 1, direct);
     this.peers.push(peer);
     const script = typeof this.#scripts === 'function' ? this.#scripts : this.#scripts[peer.number - 1];

@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
 import type { TLSSocketOptions } from 'node:tls';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import { JID } from '../jid.ts';
@@ -10,12 +9,13 @@ import { Connection } from './connection.ts';
 import { type Direction, type DropKind, FaultList, type Match, matches } from './faults.ts';
 import type { Host } from './host.ts';
 import type { Link } from './link.ts';
-import { Listener } from './listener.ts';
+import { Listener, refused } from './listener.ts';
 import { Registry } from './registry.ts';
 import { Router } from './router.ts';
 import { tlsOptions } from './security.ts';
 import type { Session, SessionOwner } from './session.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
+import type { WireSocket } from './wire.ts';
 
 /** What a server is made with. */
 export interface TestServerOptions extends Partial<Settings> {
@@ -197,6 +197,16 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
     await this.up();
   }
 
+  /**
+   * Takes a connection that came by another way than its ports; TLS comes first on it if it is `direct`.
+   *
+   * @throws ECONNREFUSED while it is down.
+   */
+  accept(socket: WireSocket, direct = false): void {
+    if (!this.#starttls.wanted) throw refused();
+    this.#accept(socket, direct);
+  }
+
   /** Closes every socket at once and ends every timer. */
   async close(): Promise<void> {
     this.#starttls.close();
@@ -214,7 +224,7 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
     await this.close();
   }
 
-  #accept(socket: Socket, direct: boolean): void {
+  #accept(socket: WireSocket, direct: boolean): void {
     this.#count += 1;
     const connection = new Connection(this.#host, socket, this.#count, direct);
     this.#connections.set(connection.number, connection);

@@ -1,8 +1,11 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { TLSSocket, type TLSSocketOptions } from 'node:tls';
 import type { Element } from '../xml/element.ts';
 import { type ActiveFault, type Direction, type DropKind, type FaultList, type Match, matches } from './faults.ts';
 import { Outlet, turn } from './outlet.ts';
+
+/** What a wire needs of a socket: TCP's has it, and an end of a connection in memory. */
+export type WireSocket = Duplex & { setNoDelay(on: boolean): unknown; destroySoon(): void };
 
 /** What the owner of a wire hears of it. Must not throw. */
 export interface WireHandler {
@@ -40,8 +43,8 @@ export class Wire {
   /** Settled when the socket is closed for good. */
   readonly closed: Promise<void>;
   readonly #handler: WireHandler;
-  readonly #raw: Socket;
-  #socket: Socket;
+  readonly #raw: WireSocket;
+  #socket: WireSocket;
   readonly #outlet: Outlet;
   readonly #lists: readonly FaultList[];
   readonly #unwatch: (() => void)[];
@@ -56,7 +59,7 @@ export class Wire {
   #linger: NodeJS.Timeout | undefined;
 
   /** Takes over a socket that was just accepted, with `allowHalfOpen`. */
-  constructor(socket: Socket, lists: readonly FaultList[], handler: WireHandler) {
+  constructor(socket: WireSocket, lists: readonly FaultList[], handler: WireHandler) {
     this.#raw = socket;
     this.#socket = socket;
     this.#handler = handler;
@@ -79,8 +82,8 @@ export class Wire {
     return this.#error;
   }
 
-  /** The socket in clear, under TLS if that has begun. */
-  get socket(): Socket {
+  /** The byte stream in clear, a `net.Socket` where it came over TCP, under TLS if that has begun. */
+  get socket(): Duplex {
     return this.#raw;
   }
 
@@ -200,7 +203,7 @@ export class Wire {
     return this.#state === 'open';
   }
 
-  #attach(socket: Socket): void {
+  #attach(socket: Duplex): void {
     socket.on('data', this.#arrived).on('end', this.#ended).on('close', this.#gone);
   }
 

@@ -1,4 +1,5 @@
 /** Stream management is asked for, granted or refused: N-09, N-26, N-92, and "Negotiation" in B.2. */
+import type { Socket } from 'node:net';
 import * as assert from 'uvu/assert';
 import { type Element, el, type StreamManagementOptions } from '../../src/index.ts';
 import { asked, bound, dialogue, handled, message, messages, NS, online, said, segment, sm } from './dialogue.ts';
@@ -151,7 +152,7 @@ test('E-31: the session is asked back at its location first, in the mode it was 
   const { client, journal, next } = await dialogue(rig);
   void client.start();
   const peer = await next();
-  const { port = 0 } = peer.socket.address() as { port?: number };
+  const { port = 0 } = (peer.socket as Socket).address() as { port?: number };
   await peer.negotiate({
     upTo: 'sm',
     tls: false,
