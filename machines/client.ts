@@ -231,6 +231,12 @@ const lastIsEndpointFault = (context: ClientContext): boolean => {
 const refusalOf = (output: NegotiationOutput): { failure: Failure; error: StreamError | null } =>
   output.type === 'refused' ? output : { failure: DEFECT, error: null };
 
+/** Whether the server may have taken the session up again without our knowing it. */
+const isUnanswered = (output: NegotiationOutput): boolean => {
+  const { failure } = refusalOf(output);
+  return failure.kind === 'timeout' && failure.stage === 'resume';
+};
+
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 
@@ -448,6 +454,7 @@ export const clientMachine = setup({
     anySource: ({ context }) => hasNextSource(context.sweep),
     bound: (_, params: { output: NegotiationOutput }) => params.output.type === 'bound',
     resumed: (_, params: { output: NegotiationOutput }) => params.output.type === 'resumed',
+    unanswered: (_, params: { output: NegotiationOutput }) => isUnanswered(params.output),
     leaving: or([stateIn({ link: { connected: 'leaving' } }), stateIn({ link: { connected: { live: 'draining' } } })]),
     stuck: ({ context }) => context.stuck,
     resumable: ({ context }, params: { failure: Failure }) => canResume(context.session, params.failure),
@@ -780,6 +787,15 @@ export const clientMachine = setup({
                       'replay',
                       'signalResumed',
                     ],
+                  },
+                  // A footer would end the session for good. XEP-0198 §5
+                  {
+                    guard: { type: 'unanswered', params: ({ event }) => ({ output: event.output }) },
+                    target: 'closing',
+                    actions: {
+                      type: 'abortStream',
+                      params: ({ event }) => ({ failure: refusalOf(event.output).failure }),
+                    },
                   },
                   {
                     target: 'closing',

@@ -44,6 +44,16 @@ orders('drop with SM, resumed', () => {
   assert.equal(client.log(), ['write resume previous', ...again]);
 });
 
+orders('drop with SM, no answer to the resumption: without a footer, which would end the session', () => {
+  const client = new ClientRig().online().lose().reconnect().offer({ bind: true, sm: true });
+  client.log();
+  client.pass(SETTINGS.negotiationTimeout);
+  assert.equal(client.log(), ['waiting 2 2000 timeout']);
+  assert.equal([client.session, client.link], ['held.detached', 'waiting']);
+  client.reconnect().resume();
+  assert.ok(client.events().includes('resumed'));
+});
+
 orders('drop with SM, resumption refused: the new session is bound on the same connection', () => {
   const client = new ClientRig().online().lose().reconnect();
   client.log();
