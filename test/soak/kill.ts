@@ -84,7 +84,7 @@ async function work(every: number, share: number, shares: number): Promise<void>
     report = empty();
     last = performance.now();
   }
-  process.send?.(report);
+  process.send?.(report, () => process.disconnect());
 }
 
 function add(total: Report, { failures, ...counts }: Report): void {
@@ -109,8 +109,9 @@ async function soak(every: number): Promise<Report> {
     });
     return worker;
   });
-  const codes = await Promise.all(workers.map(async (worker) => (await once(worker, 'exit'))[0]));
-  for (const code of codes) if (code !== 0) total.failures.push(`a worker ended with ${code}`);
+  // The last report may come after the exit.
+  const ends = workers.map((worker) => Promise.all([once(worker, 'exit'), once(worker, 'disconnect')]));
+  for (const [[code]] of await Promise.all(ends)) if (code !== 0) throw new Error(`a worker ended with ${code}`);
   return total;
 }
 
@@ -118,6 +119,7 @@ async function single(word: string): Promise<Report> {
   await using stage = await Stage.set();
   const report = empty();
   await play(stage, parse(word), report);
+  for (const failure of report.failures) console.log(failure);
   return report;
 }
 
@@ -125,10 +127,8 @@ const [what = '1', ...rest] = process.argv.slice(2);
 if (what === 'worker') {
   const [every, share, shares] = rest.map(Number) as [number, number, number];
   await work(every, share, shares);
-  process.disconnect();
 } else {
   const report = what.includes(':') ? await single(what) : await soak(Number(what));
-  console.log(report.failures.join('\n'));
   console.log(figures(report));
   process.exitCode = report.failures.length > 0 || report.cuts === 0 ? 1 : 0;
 }
