@@ -6,9 +6,10 @@ import { backoffMachine } from './backoff.ts';
 import { type ClientSettings, clientMachine } from './client.ts';
 import { type NegotiationInput, negotiationMachine } from './negotiation.ts';
 import { type SaslInput, saslMachine } from './sasl.ts';
+import { servicesMachine } from './services.ts';
 import { streamMachine } from './stream.ts';
 
-export { backoffMachine, clientMachine, negotiationMachine, saslMachine, streamMachine };
+export { backoffMachine, clientMachine, negotiationMachine, saslMachine, servicesMachine, streamMachine };
 
 /** The settings a client has when nothing is set. */
 export const sampleSettings: ClientSettings = {
@@ -87,4 +88,5 @@ export const catalogue = {
     machine: backoffMachine,
     inputs: { default: { delay: 1_000, offline: false }, offline: { delay: 1_000, offline: true } },
   },
+  services: { machine: servicesMachine, inputs: { default: undefined } },
 } satisfies Record<string, CatalogueEntry>;

@@ -1,10 +1,10 @@
 export type { BackoffPolicy } from '../machines/backoff.ts';
-export type { RetryPlan } from '../machines/client.ts';
+export type { RetryPlan, WantedPresence } from '../machines/client.ts';
 export type { Endpoint } from '../machines/endpoint.ts';
 export type { Cause, Failure, FailureKind, Retry, Stage } from '../machines/failure.ts';
 export type { Trust } from '../machines/negotiation.ts';
 export type { Features, Security } from '../machines/wire.ts';
-export { Client, createClient, type FilterOptions, type OnceOptions } from './client/client.ts';
+export { Client, type ConnectedOptions, createClient, type FilterOptions, type OnceOptions } from './client/client.ts';
 export type { Clock } from './client/clock.ts';
 export type { ListenOptions, Subscription } from './client/emitter.ts';
 export { ConnectionError, describeFailure, QueueFullError, StateError, TimeoutError } from './client/error.ts';
@@ -21,7 +21,9 @@ export {
   OptionError,
   type StreamManagementOptions,
 } from './client/options.ts';
+export type { PresenceOptions } from './client/presence.ts';
 export { ReplyError, type RequestOptions } from './client/requests.ts';
+export { type Service, ServiceCycleError, type ServiceHost, type SessionActor } from './client/services.ts';
 export type { ClientActor, Delivery, Hook, Preparation } from './client/shell.ts';
 export { type ClientSnapshot, type Phase, phaseOf, type StreamManagement, selectRetry } from './client/snapshot.ts';
 export { type Delivered, DeliveryError, type DeliveryState, type Token } from './client/token.ts';

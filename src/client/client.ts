@@ -1,3 +1,4 @@
+import type { WantedPresence } from '../../machines/client.ts';
 import type { JID } from '../jid.ts';
 import { elementOf, type Stanza } from '../stanza/stanza.ts';
 import type { Element } from '../xml/element.ts';
@@ -7,11 +8,19 @@ import type { ClientEvents } from './events.ts';
 import type { Filter } from './filters.ts';
 import type { IqHandler } from './inbound.ts';
 import { type ClientOptions, resolveOptions } from './options.ts';
+import { type PresenceOptions, readPresence } from './presence.ts';
 import type { RequestOptions } from './requests.ts';
+import { type Service, Services } from './services.ts';
 import { type ClientActor, type Delivery, type Hook, Shell } from './shell.ts';
 import { type ClientSnapshot, type Phase, view } from './snapshot.ts';
 import type { Token } from './token.ts';
 import { tended, type WaitOptions, wait } from './wait.ts';
+
+/** Options of `connected`. */
+export interface ConnectedOptions extends WaitOptions {
+  /** Sets this presence before (default: leaves it as it is). */
+  readonly presence?: PresenceOptions;
+}
 
 /** Options of `once`. */
 export interface OnceOptions<Event> extends WaitOptions {
@@ -32,11 +41,13 @@ export interface FilterOptions {
  */
 export class Client implements AsyncDisposable {
   readonly #shell: Shell;
+  readonly #services: Services;
   #snapshot: ClientSnapshot | null = null;
 
   /** @throws OptionError naming the option that cannot be used. */
   constructor(options: ClientOptions) {
     this.#shell = new Shell(resolveOptions(options));
+    this.#services = new Services(this, this.#shell.actor, this.#shell.sessionMachines);
   }
 
   /** The actor behind it, for XState's own tools. What its state tree looks like is not part of the contract. */
@@ -149,11 +160,12 @@ export class Client implements AsyncDisposable {
    * @throws TimeoutError after `timeout`; the client is stopped then.
    * @throws ConnectionError when the run fails or is stopped first.
    */
-  connected(options: WaitOptions = {}): Promise<AsyncDisposable> {
+  connected(options: ConnectedOptions = {}): Promise<AsyncDisposable> {
     return tended(this.#connected(options));
   }
 
-  async #connected(options: WaitOptions): Promise<AsyncDisposable> {
+  async #connected(options: ConnectedOptions): Promise<AsyncDisposable> {
+    if (options.presence) this.setPresence(options.presence);
     if (this.running) await this.#online(options);
     else await this.#start(options);
     return { [Symbol.asyncDispose]: () => this.stop() };
@@ -206,6 +218,22 @@ export class Client implements AsyncDisposable {
       if (error instanceof ConnectionError) return false;
       throw error;
     }
+  }
+
+  /** What others are to see; what they do see may lag behind. Unavailable until `setPresence` says otherwise. */
+  get presence(): WantedPresence {
+    return this.#shell.actor.getSnapshot().context.presence;
+  }
+
+  /**
+   * Sets what others are to see. An available presence starts the client unless it is running, goes out first in every new
+   * session, and again when it changes; `presenceSent` tells of each time. An unavailable one is written before the client
+   * stops. What was set is the whole of it: what is left out is gone. `start` and `stop` do not change it. RFC 6121 §4
+   *
+   * @throws OptionError naming what cannot be used.
+   */
+  setPresence(presence: PresenceOptions): void {
+    this.#shell.tell({ type: 'presence.set', presence: readPresence(presence, this.presence) });
   }
 
   /** Ends the pause before the next attempt. */
@@ -293,6 +321,24 @@ export class Client implements AsyncDisposable {
       });
       return () => listening.unsubscribe();
     });
+  }
+
+  /**
+   * Adds a service, and before it those it needs. The same service is always the same instance.
+   *
+   * @throws ServiceCycleError when services need each other in a circle.
+   */
+  use<T>(service: Service<T>): T {
+    return this.#services.use(service);
+  }
+
+  /**
+   * Takes a service away with everything it registered.
+   *
+   * @throws StateError while another service needs it.
+   */
+  remove(service: Service<unknown>): void {
+    this.#services.remove(service);
   }
 
   /** An id that is not used twice and that nobody can guess who has not seen another one. */

@@ -1,5 +1,5 @@
 import { type ActorRefFrom, createActor } from 'xstate';
-import type { ClientMachineEvent, Session as HeldSession, World } from '../../machines/client.ts';
+import type { ClientMachineEvent, Session as HeldSession, WantedPresence, World } from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import { type Failure, isFailure } from '../../machines/failure.ts';
 import type { Source } from '../../machines/sweep.ts';
@@ -27,7 +27,9 @@ import { attachLogger } from './log.ts';
 import { clientLogic, type Effects, register } from './logic.ts';
 import { type EndpointOption, OptionError, type ResolvedOptions, readEndpoint } from './options.ts';
 import { Outbox } from './outbox.ts';
+import { presenceElement } from './presence.ts';
 import { type RequestOptions, Requests } from './requests.ts';
+import type { SessionMachine } from './services.ts';
 import type { Session } from './session.ts';
 import { Outgoing, type Token } from './token.ts';
 
@@ -75,6 +77,7 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   readonly requests: Requests;
   readonly outbox: Outbox;
   hooks: readonly Hook[] = [];
+  readonly sessionMachines = new Map<string, SessionMachine>();
   link: Link | null = null;
   /** The session that is held, if one is. */
   session: Session | null = null;
@@ -210,6 +213,14 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     }
     this.outbox.clear('lost', error, announced && !resend ? 'everyone' : 'hooks');
     this.outbox.unshift(again);
+  }
+
+  announcePresence(presence: WantedPresence): void {
+    this.send(presenceElement(presence), true);
+  }
+
+  writePresence(presence: WantedPresence): void {
+    this.send(presenceElement(presence));
   }
 
   /** Nothing waits any more for a run that is over. */
