@@ -6,7 +6,7 @@ export type { Trust } from '../machines/negotiation.ts';
 export type { Features, Security } from '../machines/wire.ts';
 export { Client, type ConnectedOptions, createClient, type FilterOptions, type OnceOptions } from './client/client.ts';
 export type { Clock } from './client/clock.ts';
-export type { ListenOptions, Subscription } from './client/emitter.ts';
+export type { Emitter, ListenOptions, Subscription } from './client/emitter.ts';
 export { ConnectionError, describeFailure, QueueFullError, StateError, TimeoutError } from './client/error.ts';
 export type { ClientEvents } from './client/events.ts';
 export type { CredentialRequest, CredentialSource, Credentials } from './client/exchange.ts';
@@ -24,7 +24,7 @@ export {
 export type { PresenceOptions } from './client/presence.ts';
 export { ReplyError, type RequestOptions } from './client/requests.ts';
 export { type Service, ServiceCycleError, type ServiceHost, type SessionActor } from './client/services.ts';
-export type { ClientActor, Delivery, Hook, Preparation } from './client/shell.ts';
+export type { Claim, ClientActor, Delivery, Hook, Preparation } from './client/shell.ts';
 export { type ClientSnapshot, type Phase, phaseOf, type StreamManagement, selectRetry } from './client/snapshot.ts';
 export { type Delivered, DeliveryError, type DeliveryState, type Token } from './client/token.ts';
 export type { WaitOptions } from './client/wait.ts';

@@ -47,7 +47,7 @@ export class Client implements AsyncDisposable {
   /** @throws OptionError naming the option that cannot be used. */
   constructor(options: ClientOptions) {
     this.#shell = new Shell(resolveOptions(options));
-    this.#services = new Services(this, this.#shell.actor, this.#shell.sessionMachines);
+    this.#services = new Services(this, this.#shell);
   }
 
   /** The actor behind it, for XState's own tools. What its state tree looks like is not part of the contract. */

@@ -355,6 +355,13 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     if (ledger.unacked === 1) this.#tell({ type: 'flow.waiting' });
   }
 
+  /** Writes what is no stanza, uncounted; returns whether stanzas could be written, too. */
+  writeNonza(element: Element): boolean {
+    if (!this.#open || this.#footerSent) return false;
+    this.#write(serialize(element));
+    return true;
+  }
+
   /** At the end of a burst the server is asked what it has. */
   flushing(): void {
     if (!this.#open || this.#footerSent || !this.session.ledger.active) return;

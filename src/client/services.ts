@@ -1,12 +1,13 @@
 /** Services: what speaks a protocol on top of a client, added by `client.use`, each in a file of its own. */
 import type { ActorRefFrom, AnyActorLogic, AnyActorRef, AnyMachineSnapshot, InputFrom } from 'xstate';
+import type { Element } from '../xml/element.ts';
 import type { Client, FilterOptions } from './client.ts';
-import { type ListenOptions, type Subscription, subscription } from './emitter.ts';
+import { Emitter, type ListenOptions, type Subscription, subscription } from './emitter.ts';
 import { StateError } from './error.ts';
 import type { ClientEvents } from './events.ts';
 import type { Filter } from './filters.ts';
 import type { IqHandler } from './inbound.ts';
-import type { ClientActor, Hook } from './shell.ts';
+import type { Claim, ClientActor, Hook } from './shell.ts';
 
 /**
  * Something that a client can be extended by. `T` is what the application gets of it.
@@ -82,6 +83,36 @@ export class ServiceHost {
   }
 
   /**
+   * Takes messages for the service: one for which `claim` returns true is no `message` event. It sees them behind the
+   * filters, in their order. A claim that throws takes the message, and is reported.
+   */
+  claimMessages(claim: Claim): Subscription {
+    return this.defer(this.#services.shell.claimMessages(claim));
+  }
+
+  /**
+   * Writes a top-level element that is no stanza, ahead of what is queued. Returns false, and writes nothing, while no
+   * stanza could be written either.
+   *
+   * @throws TypeError when it is a stanza: those are counted, and go through `client.send`.
+   * @throws XmlError when it cannot be written.
+   */
+  writeNonza(element: Element): boolean {
+    return this.#services.shell.writeNonza(element);
+  }
+
+  /** Events of the service's own; listeners that fail are reported as those of the client are. */
+  emitter<Events>(): Emitter<Events> {
+    const { shell } = this.#services;
+    return new Emitter((error) => shell.report(error));
+  }
+
+  /** Tells of a stanza that the service refuses, as an `invalid` event. */
+  refuse(element: Element, reason: string): void {
+    this.#services.shell.invalid(element, reason);
+  }
+
+  /**
    * Runs `logic` as a child actor while a session is held, for inspection to show under the name of the service.
    *
    * @param input gives the input of each run.
@@ -128,20 +159,27 @@ export interface SessionMachine {
   readonly input: () => unknown;
 }
 
+/** What services need of the shell. */
+export interface ServicesShell {
+  readonly actor: ClientActor;
+  /** By the name of the service; the chart asks for them. */
+  readonly sessionMachines: Map<string, SessionMachine>;
+  claimMessages(claim: Claim): () => void;
+  writeNonza(element: Element): boolean;
+  report(error: unknown): void;
+  invalid(element: Element, reason: string): void;
+}
+
 /** The services of one client. */
 export class Services {
+  readonly shell: ServicesShell;
   readonly #client: Client;
-  readonly #actor: ClientActor;
   readonly #entries = new Map<Service<unknown>, Entry>();
   readonly #making: Service<unknown>[] = [];
-  /** By the name of the service. */
-  readonly #machines: Map<string, SessionMachine>;
 
-  /** @param machines shared with the shell, which the chart asks for them. */
-  constructor(client: Client, actor: ClientActor, machines: Map<string, SessionMachine>) {
+  constructor(client: Client, shell: ServicesShell) {
     this.#client = client;
-    this.#actor = actor;
-    this.#machines = machines;
+    this.shell = shell;
   }
 
   use<T>(service: Service<T>): T {
@@ -179,22 +217,23 @@ export class Services {
 
   /** Has a machine run in every session under `name`; returns what ends that. Throws `StateError` if the name is taken. */
   addMachine(name: string, machine: SessionMachine): () => void {
-    if (this.#machines.has(name)) throw new StateError(`a machine of a service called ${name} is there already`);
-    this.#machines.set(name, machine);
+    const { sessionMachines } = this.shell;
+    if (sessionMachines.has(name)) throw new StateError(`a machine of a service called ${name} is there already`);
+    sessionMachines.set(name, machine);
     this.#adjust();
     return () => {
-      this.#machines.delete(name);
+      sessionMachines.delete(name);
       this.#adjust();
     };
   }
 
   /** The running actor of a service; null while there is no session. */
   actorOf(name: string): AnyActorRef | null {
-    const snapshot = this.#actor.getSnapshot().children.services?.getSnapshot() as AnyMachineSnapshot | undefined;
+    const snapshot = this.shell.actor.getSnapshot().children.services?.getSnapshot() as AnyMachineSnapshot | undefined;
     return snapshot?.children[name] ?? null;
   }
 
   #adjust(): void {
-    this.#actor.getSnapshot().children.services?.send({ type: 'services.changed' });
+    this.shell.actor.getSnapshot().children.services?.send({ type: 'services.changed' });
   }
 }

@@ -63,6 +63,9 @@ export interface Preparation {
 
 export type Hook = (preparation: Preparation) => unknown;
 
+/** Looks at a message and says whether it is its own business. */
+export type Claim = (message: Message) => boolean;
+
 /**
  * Everything of a client that is not its chart: it carries out what the chart commands, keeps what must not be in a chart,
  * and moves stanzas.
@@ -77,6 +80,7 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   readonly requests: Requests;
   readonly outbox: Outbox;
   hooks: readonly Hook[] = [];
+  #claims: readonly Claim[] = [];
   readonly sessionMachines = new Map<string, SessionMachine>();
   link: Link | null = null;
   /** The session that is held, if one is. */
@@ -159,6 +163,12 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     if (id) return new Outgoing(id, stanza, report);
     const fresh = this.newId();
     return new Outgoing(fresh, identified(stanza, fresh), report);
+  }
+
+  /** Writes what is no stanza, if the gate is open; returns whether it is. */
+  writeNonza(element: Element): boolean {
+    if (isStanzaName(element.name) && element.namespace === NS.client) throw new TypeError('a stanza is no nonza');
+    return this.link?.writeNonza(element) ?? false;
   }
 
   readonly #reportListener = (error: unknown): void => this.report(error);
@@ -351,7 +361,27 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   }
 
   message(message: Message): void {
-    this.emitter.emit('message', message);
+    if (this.#claims.length === 0 || !this.#isClaimed(message)) this.emitter.emit('message', message);
+  }
+
+  #isClaimed(message: Message): boolean {
+    return this.#claims.some((claim) => {
+      try {
+        return claim(message);
+      } catch (error) {
+        this.report(error, message.element);
+        return true;
+      }
+    });
+  }
+
+  /** Has `claim` see every message before it is told. Returns what ends that. */
+  claimMessages(claim: Claim): () => void {
+    const entry: Claim = (message) => claim(message);
+    this.#claims = [...this.#claims, entry];
+    return () => {
+      this.#claims = this.#claims.filter((other) => other !== entry);
+    };
   }
 
   presence(presence: Presence): void {

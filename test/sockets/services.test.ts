@@ -1,7 +1,7 @@
 /** N-53: services and what becomes of them. */
 import * as assert from 'uvu/assert';
 import { type InspectionEvent, setup } from 'xstate';
-import { type Service, ServiceCycleError, StateError, xml } from '../../src/index.ts';
+import { type Service, ServiceCycleError, type ServiceHost, StateError, xml } from '../../src/index.ts';
 import { sockets } from './rig.ts';
 
 const test = sockets('sockets/services');
@@ -76,6 +76,68 @@ test('what a service registers goes with it', async (rig) => {
     () => assert.unreachable(),
     (error) => assert.is(error.condition, 'service-unavailable'),
   );
+});
+
+test('a message that a service claims is told to nobody else', async (rig) => {
+  const server = await rig.server();
+  const { client, journal } = await rig.online(server);
+  const heard: string[] = [];
+  client.on('message', ({ body }) => heard.push(body ?? ''));
+  const claiming: Service<void> = {
+    name: 'claiming',
+    create(host) {
+      host.claimMessages(({ body }) => {
+        if (body === 'bad') throw new Error('bad');
+        return body === 'mine';
+      });
+    },
+  };
+  client.use(claiming);
+  const say = async (...bodies: string[]) => {
+    const last = client.once('message', { where: ({ body }) => body === 'end' });
+    for (const body of [...bodies, 'end']) client.send(xml`<message to="${client.jid}"><body>${body}</body></message>`);
+    await last;
+    return heard.splice(0);
+  };
+  assert.equal(await say('mine', 'bad', 'yours'), ['yours', 'end']);
+  assert.ok(journal.read().includes('handlerError Error: bad'));
+  client.remove(claiming);
+  assert.equal(await say('mine'), ['mine', 'end']);
+});
+
+test('a nonza is written while stanzas flow, and is no stanza', async (rig) => {
+  const server = await rig.server();
+  const { client } = rig.client(server);
+  const service: Service<ServiceHost> = { name: 'host', create: (host) => host };
+  const host = client.use(service);
+  const nonza = xml`<r xmlns="urn:xmpp:sm:3"/>`;
+  assert.is(host.writeNonza(nonza), false);
+  await client.start();
+  const seen = server.next(({ name }) => name === 'r');
+  const { sent } = client.delivery;
+  assert.is(host.writeNonza(nonza), true);
+  await seen;
+  assert.is(client.delivery.sent, sent);
+  assert.throws(() => host.writeNonza(xml`<message/>`), /no nonza/);
+  await client.stop();
+  assert.is(host.writeNonza(nonza), false);
+});
+
+test('events of a service: a listener that fails is reported and harms nobody', async (rig) => {
+  const { client, journal } = rig.client(await rig.server());
+  const service = {
+    name: 'telling',
+    create: (host: ServiceHost) => host.emitter<{ told: number }>(),
+  };
+  const emitter = client.use(service);
+  const heard: number[] = [];
+  emitter.on('told', () => {
+    throw new Error('deaf');
+  });
+  emitter.on('told', (number) => heard.push(number));
+  emitter.emit('told', 7);
+  assert.equal(heard, [7]);
+  assert.equal(journal.read(), ['handlerError Error: deaf']);
 });
 
 test('a service that cannot be made leaves nothing behind', async (rig) => {
