@@ -5,9 +5,6 @@ export type { Cause, Failure, FailureKind, Retry, Stage } from '../machines/fail
 export type { Trust } from '../machines/negotiation.ts';
 export type { Features, Security } from '../machines/wire.ts';
 export { Client, type ConnectedOptions, createClient, type FilterOptions, type OnceOptions } from './client/client.ts';
-export type { Clock } from './client/clock.ts';
-export type { Emitter, ListenOptions, Subscription } from './client/emitter.ts';
-export { ConnectionError, describeFailure, QueueFullError, StateError, TimeoutError } from './client/error.ts';
 export type { ClientEvents } from './client/events.ts';
 export type { CredentialRequest, CredentialSource, Credentials } from './client/exchange.ts';
 export type { Filter } from './client/filters.ts';
@@ -27,7 +24,9 @@ export { type Service, ServiceCycleError, type ServiceHost, type SessionActor } 
 export type { Claim, ClientActor, Delivery, Hook, Preparation } from './client/shell.ts';
 export { type ClientSnapshot, type Phase, phaseOf, type StreamManagement, selectRetry } from './client/snapshot.ts';
 export { type Delivered, DeliveryError, type DeliveryState, type Token } from './client/token.ts';
-export type { WaitOptions } from './client/wait.ts';
+export type { Clock } from './clock.ts';
+export type { Emitter, ListenOptions, Subscription } from './emitter.ts';
+export { ConnectionError, describeFailure, QueueFullError, StateError, TimeoutError } from './error.ts';
 export { escapeLocal, JID, JidError, unescapeLocal } from './jid.ts';
 export { StanzaError, type StanzaErrorOptions, type StanzaErrorType } from './stanza/error.ts';
 export { Iq, type IqType } from './stanza/iq.ts';
@@ -38,6 +37,7 @@ export type { Crossing } from './stream/tap.ts';
 export { type DiscoverOptions, discover, ResolveError, type ResolveSrv, type SrvRecord } from './transport/resolver.ts';
 export type { Connect } from './transport/tcp.ts';
 export type { TlsOptions } from './transport/tls.ts';
+export type { WaitOptions } from './wait.ts';
 export { type Child, Element, el, type Node } from './xml/element.ts';
 export { XmlError } from './xml/error.ts';
 export type { ParserLimits } from './xml/parser.ts';

@@ -1,9 +1,10 @@
 import type { WantedPresence } from '../../machines/client.ts';
+import { type ListenOptions, type Subscription, subscription } from '../emitter.ts';
+import { ABORTED, ConnectionError, StateError } from '../error.ts';
 import type { JID } from '../jid.ts';
 import { elementOf, type Stanza } from '../stanza/stanza.ts';
+import { tended, type WaitOptions, wait } from '../wait.ts';
 import type { Element } from '../xml/element.ts';
-import { type ListenOptions, type Subscription, subscription } from './emitter.ts';
-import { ABORTED, ConnectionError, StateError } from './error.ts';
 import type { ClientEvents } from './events.ts';
 import type { Filter } from './filters.ts';
 import type { IqHandler } from './inbound.ts';
@@ -14,7 +15,6 @@ import { type Service, Services } from './services.ts';
 import { type ClientActor, type Delivery, type Hook, Shell } from './shell.ts';
 import { type ClientSnapshot, type Phase, view } from './snapshot.ts';
 import type { Token } from './token.ts';
-import { tended, type WaitOptions, wait } from './wait.ts';
 
 /** Options of `connected`. */
 export interface ConnectedOptions extends WaitOptions {

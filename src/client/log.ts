@@ -1,5 +1,5 @@
-import type { Emitter } from './emitter.ts';
-import { describeFailure } from './error.ts';
+import type { Emitter } from '../emitter.ts';
+import { describeFailure } from '../error.ts';
 import type { ClientEvents } from './events.ts';
 
 /** Anything like `console`, or pino. */

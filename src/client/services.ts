@@ -1,9 +1,9 @@
 /** Services: what speaks a protocol on top of a client, added by `client.use`, each in a file of its own. */
 import type { ActorRefFrom, AnyActorLogic, AnyActorRef, AnyMachineSnapshot, InputFrom } from 'xstate';
+import { Emitter, type ListenOptions, type Subscription, subscription } from '../emitter.ts';
+import { StateError } from '../error.ts';
 import type { Element } from '../xml/element.ts';
 import type { Client, FilterOptions } from './client.ts';
-import { Emitter, type ListenOptions, type Subscription, subscription } from './emitter.ts';
-import { StateError } from './error.ts';
 import type { ClientEvents } from './events.ts';
 import type { Filter } from './filters.ts';
 import type { IqHandler } from './inbound.ts';
