@@ -1,17 +1,15 @@
-import type { Duplex } from 'node:stream';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import { type Failure, isFailure, type Stage } from '../../machines/failure.ts';
-import type { NegotiationEvent, Security, StreamError, StreamEvent, WireCommand } from '../../machines/wire.ts';
+import type { NegotiationEvent, StreamError, StreamEvent, WireCommand } from '../../machines/wire.ts';
 import { NS } from '../namespaces.ts';
 import { isStanzaName } from '../stanza/stanza.ts';
 import { Connection, type ConnectionHandler } from '../stream/connection.ts';
 import { decodeBind, decodeHeader, decodeLegacySession, decodeNonza, parseCount } from '../stream/decode.ts';
 import { BIND_ID, encodeCommand, encodeHeader, FOOTER, LEGACY_SESSION_ID } from '../stream/encode.ts';
+import { type OpeningOptions, open, securityUnder, upgrade } from '../stream/opening.ts';
 import type { Tap } from '../stream/tap.ts';
-import { channelBinding, channelBindings } from '../transport/binding.ts';
+import { channelBinding } from '../transport/binding.ts';
 import { failureOf } from '../transport/failure.ts';
-import { type Connect, type DialOptions, dial } from '../transport/tcp.ts';
-import { secure, securityOf, type TlsOptions } from '../transport/tls.ts';
 import type { Element } from '../xml/element.ts';
 import type { XmlError } from '../xml/error.ts';
 import type { ParserLimits } from '../xml/parser.ts';
@@ -26,15 +24,10 @@ import type { Outgoing } from './token.ts';
 const ACK_EVERY = 50;
 
 /** What a link needs to know, the same for all links of a client. */
-export interface LinkOptions {
-  /** The JID's domain. */
-  readonly domain: string;
+export interface LinkOptions extends OpeningOptions {
   /** The bare JID, shown to the server once the stream is encrypted; null when it is the server's to give. */
   readonly from: string | null;
   readonly lang: string | null;
-  readonly tls: TlsOptions;
-  readonly connect: Connect | undefined;
-  readonly dial: Omit<DialOptions, 'signal'>;
   /** What may arrive before and after authentication. */
   readonly limits: { readonly connecting: ParserLimits; readonly online: ParserLimits };
   /** What is written may have to be changed before it is written again. */
@@ -111,43 +104,17 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   }
 
   async #dial(signal: AbortSignal): Promise<void> {
-    const { connect, dial: dialOptions } = this.#options;
     try {
-      let socket: Duplex = await (connect
-        ? connect(this.endpoint, { signal })
-        : dial(this.endpoint, { ...dialOptions, signal }));
-      if (signal.aborted) {
-        socket.on('error', () => {}).destroy();
-        return;
-      }
-      if (this.endpoint.tls === 'direct') {
+      const socket = await open(this.endpoint, this.#options, signal, () => {
         this.#stage = 'tls';
-        socket = await this.#secure(socket, signal, ['xmpp-client']);
-      }
-      if (signal.aborted) socket.destroy();
-      else this.#connected(socket);
+      });
+      const { limits, now } = this.#options;
+      this.#connection = new Connection(socket, this, limits.connecting, now);
+      this.#stage = 'stream';
+      this.#tell({ type: 'transport.connected', security: securityUnder(this.#connection) });
     } catch (error) {
-      this.#lose(failureOf(error, this.#stage));
+      if (!signal.aborted) this.#lose(failureOf(error, this.#stage));
     }
-  }
-
-  #connected(socket: Duplex): void {
-    const { limits, now } = this.#options;
-    this.#connection = new Connection(socket, this, limits.connecting, now);
-    this.#stage = 'stream';
-    this.#tell({ type: 'transport.connected', security: this.#security() });
-  }
-
-  #secure(socket: Duplex, signal: AbortSignal, alpn?: string[]): ReturnType<typeof secure> {
-    const { tls, domain } = this.#options;
-    return secure(socket, { ...tls, servername: domain, ...(alpn && { alpn }), signal });
-  }
-
-  #security(): Security | null {
-    const socket = this.#connection?.tls ?? null;
-    if (socket === null) return null;
-    const { protocol, cipher, alpn, peer } = securityOf(socket);
-    return { protocol, cipher, alpn: alpn ?? null, bindings: channelBindings(socket), certificate: peer };
   }
 
   /** Nothing is heard of this link any more. */
@@ -219,11 +186,10 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     await null;
     if (connection.finished) return;
     try {
-      if (connection.trailing) throw injected();
       this.#upgrading = true;
-      connection.adopt(await this.#secure(connection.release(), signal));
+      await upgrade(connection, this.#options, signal);
       this.#upgrading = false;
-      const security = this.#security();
+      const security = securityUnder(connection);
       if (security !== null) this.#tell({ type: 'tls.secured', security });
     } catch (error) {
       if (signal.aborted) return;
@@ -559,15 +525,5 @@ function uncounted(session: InboundSession): InboundSession {
     get connected() {
       return session.connected;
     },
-  };
-}
-
-function injected(): Failure {
-  return {
-    kind: 'tls',
-    stage: 'tls',
-    condition: 'injected-data',
-    text: 'data in clear behind <proceed/>',
-    retry: 'backoff',
   };
 }
