@@ -28,6 +28,18 @@ export type { Clock } from './clock.ts';
 export type { Emitter, ListenOptions, Subscription } from './emitter.ts';
 export { ConnectionError, describeFailure, QueueFullError, StateError, TimeoutError } from './error.ts';
 export { escapeLocal, JID, JidError, unescapeLocal } from './jid.ts';
+export { type Carbon, type Carbons, type CarbonsEvents, carbons } from './services/carbons.ts';
+export { type ClientState, clientState } from './services/clientState.ts';
+export { type Ping, ping } from './services/ping.ts';
+export { type Presences, type PresencesEvents, presences } from './services/presences.ts';
+export {
+  type Roster,
+  type RosterEntry,
+  type RosterEvents,
+  type RosterItem,
+  type RosterSubscription,
+  roster,
+} from './services/roster.ts';
 export { StanzaError, type StanzaErrorOptions, type StanzaErrorType } from './stanza/error.ts';
 export { Iq, type IqType } from './stanza/iq.ts';
 export { Message, type MessageType } from './stanza/message.ts';
