@@ -1,5 +1,6 @@
 export type { BackoffPolicy } from '../machines/backoff.ts';
 export type { RetryPlan, WantedPresence } from '../machines/client.ts';
+export type { DiscoFailure, FoundEntity, Identity, InfoFacts, ItemFacts } from '../machines/disco.ts';
 export type { Endpoint } from '../machines/endpoint.ts';
 export type { Cause, Failure, FailureKind, Retry, Stage } from '../machines/failure.ts';
 export type { Trust } from '../machines/negotiation.ts';
@@ -10,7 +11,6 @@ export type { CredentialRequest, CredentialSource, Credentials } from './client/
 export type { Filter } from './client/filters.ts';
 export type { IqExchange, IqHandler } from './client/inbound.ts';
 export type { ConnectionFacts, InspectedClient, Inspector } from './client/inspect.ts';
-export type { Logger } from './client/log.ts';
 export {
   type ClientOptions,
   type EndpointOption,
@@ -28,8 +28,24 @@ export type { Clock } from './clock.ts';
 export type { Emitter, ListenOptions, Subscription } from './emitter.ts';
 export { ConnectionError, describeFailure, QueueFullError, StateError, TimeoutError } from './error.ts';
 export { escapeLocal, JID, JidError, unescapeLocal } from './jid.ts';
+export type { Logger } from './logger.ts';
 export { type Carbon, type Carbons, type CarbonsEvents, carbons } from './services/carbons.ts';
+export { type Capability, type Caps, caps } from './services/caps.ts';
 export { type ClientState, clientState } from './services/clientState.ts';
+export { type Disco, type DiscoQueryOptions, type Discovery, disco } from './services/disco/disco.ts';
+export { DiscoInfo, type DiscoInfoParts, type DiscoItem, DiscoItems } from './services/disco/info.ts';
+export {
+  DiscoError,
+  type DiscoErrorReason,
+  DiscoNode,
+  type DiscoNodeEvents,
+  type IdentityNames,
+  RegisteredFeature,
+  StaticNode,
+} from './services/disco/node.ts';
+export type { Ask, QueryOptions } from './services/disco/queries.ts';
+export { type DiscoServer, discoServer, type Mount } from './services/disco/server.ts';
+export type { FormField, ResultForm } from './services/form.ts';
 export { type Ping, ping } from './services/ping.ts';
 export { type Presences, type PresencesEvents, presences } from './services/presences.ts';
 export {

@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert';
 import type { ClientEvents } from '../../src/client/events.ts';
-import { attachLogger, type Logger } from '../../src/client/log.ts';
+import { attachLogger } from '../../src/client/log.ts';
 import { Emitter } from '../../src/emitter.ts';
+import type { Logger } from '../../src/logger.ts';
 import { Message } from '../../src/stanza/message.ts';
 import { el } from '../../src/xml/element.ts';
 import { suite } from '../harness.ts';
