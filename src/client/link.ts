@@ -6,6 +6,7 @@ import { isStanzaName } from '../stanza/stanza.ts';
 import { Connection, type ConnectionHandler } from '../stream/connection.ts';
 import { decodeBind, decodeHeader, decodeLegacySession, decodeNonza, parseCount } from '../stream/decode.ts';
 import { BIND_ID, encodeCommand, encodeHeader, FOOTER, LEGACY_SESSION_ID } from '../stream/encode.ts';
+import { footerReceived, transportEnded, transportLost, violation } from '../stream/ending.ts';
 import { type OpeningOptions, open, securityUnder, upgrade } from '../stream/opening.ts';
 import type { Tap } from '../stream/tap.ts';
 import { channelBinding } from '../transport/binding.ts';
@@ -375,7 +376,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   footer(): void {
     const { tap } = this.#options;
     if (tap.open) tap.show('in', FOOTER);
-    this.#tell({ type: 'stream.footer', failure: this.#byServer('stream', 'closed by the server') });
+    this.#tell(footerReceived(this.#stage));
   }
 
   error(error: XmlError): void {
@@ -383,14 +384,11 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   }
 
   ended(): void {
-    this.#tell({ type: 'transport.ended', failure: this.#byServer('network', 'the connection ended without a word') });
+    this.#tell(transportEnded(this.#stage));
   }
 
   lost(error: Error | null): void {
-    const stage = this.#stage;
-    this.#lose(
-      error ? failureOf(error, stage) : { kind: 'network', stage, text: 'connection closed', retry: 'backoff' },
-    );
+    this.#tell(transportLost(this.#stage, error));
   }
 
   drained(): void {
@@ -447,8 +445,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     if (h === null) this.#violate('bad-format', 'an acknowledgement without a count');
     else
       this.#violate('undefined-condition', 'more was acknowledged than was sent', {
-        h,
-        sent: this.session.ledger.sent,
+        handledTooHigh: { h, sent: this.session.ledger.sent },
       });
   }
 
@@ -491,16 +488,8 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     this.#tell(event);
   }
 
-  #violate(condition: string, text: string, handledTooHigh?: StreamError['handledTooHigh']): void {
-    this.#tell({
-      type: 'stream.violation',
-      failure: { kind: 'protocol', stage: this.#stage, condition, text, retry: 'backoff' },
-      error: { condition, ...(handledTooHigh && { handledTooHigh }) },
-    });
-  }
-
-  #byServer(kind: 'stream' | 'network', text: string): Failure {
-    return { kind, stage: this.#stage, text, retry: 'backoff' };
+  #violate(condition: string, text: string, details?: Pick<StreamError, 'handledTooHigh'>): void {
+    this.#tell(violation(this.#stage, condition, text, details));
   }
 
   #lose(failure: Failure): void {
