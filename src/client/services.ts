@@ -1,7 +1,9 @@
 /** Services: what speaks a protocol on top of a client, added by `client.use`, each in a file of its own. */
 import type { ActorRefFrom, AnyActorLogic, AnyActorRef, AnyMachineSnapshot, InputFrom } from 'xstate';
+import type { Clock } from '../clock.ts';
 import { Emitter, type ListenOptions, type Subscription, subscription } from '../emitter.ts';
 import { StateError } from '../error.ts';
+import { type WaitOptions, wait } from '../wait.ts';
 import type { Element } from '../xml/element.ts';
 import type { Client, FilterOptions } from './client.ts';
 import type { ClientEvents } from './events.ts';
@@ -112,6 +114,25 @@ export class ServiceHost {
     this.#services.shell.invalid(element, reason);
   }
 
+  /** Has the wanted presence sent again: what goes along with it has changed. Nothing happens while nobody is told of us. */
+  refreshPresence(): void {
+    this.#services.shell.tell({ type: 'presence.refresh' });
+  }
+
+  /**
+   * A promise with bounds, which may be ignored.
+   *
+   * @param what is waited for, for the message of the `TimeoutError`.
+   * @param begin starts the wait and returns what is to be undone at its end, however it ends.
+   */
+  wait<T>(
+    options: WaitOptions,
+    what: string,
+    begin: (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void,
+  ): Promise<T> {
+    return wait(this.#services.shell.options.clock, options, what, begin);
+  }
+
   /**
    * Runs `logic` as a child actor while a session is held, for inspection to show under the name of the service.
    *
@@ -162,6 +183,8 @@ export interface SessionMachine {
 /** What services need of the shell. */
 export interface ServicesShell {
   readonly actor: ClientActor;
+  readonly options: { readonly clock: Clock };
+  tell(event: { readonly type: 'presence.refresh' }): void;
   /** By the name of the service; the chart asks for them. */
   readonly sessionMachines: Map<string, SessionMachine>;
   claimMessages(claim: Claim): () => void;
