@@ -723,9 +723,11 @@ export class XMLStream implements AsyncDisposable {
   }
 
   #whenOver(reject: (error: unknown) => void): () => void {
-    return this.#watch(() => {
+    const look = () => {
       if (this.#isOver) reject(this.#refusal('go on'));
-    });
+    };
+    look();
+    return this.#watch(look);
   }
 
   /** Waits until there is something to be found, and rejects when there can be no more. */
