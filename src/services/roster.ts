@@ -202,9 +202,11 @@ export class Roster {
   }
 
   #replace(items: readonly RosterItem[], version: string | null): void {
-    const size = items.reduce((sum, item) => sum + sizeOf(item), 0);
+    const map = new Map(items.map((item) => [item.jid.toString(), item]));
+    let size = 0;
+    for (const item of map.values()) size += sizeOf(item);
     if (size > MAX_SIZE) throw new ReplyError('the roster is too large');
-    this.#items = new Map(items.map((item) => [item.jid.toString(), item]));
+    this.#items = map;
     this.#size = size;
     this.#version = version === null ? null : copied(version);
   }
