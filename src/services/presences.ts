@@ -2,13 +2,12 @@ import type { Service, ServiceHost } from '../client/services.ts';
 import type { Emitter, ListenOptions, Subscription } from '../emitter.ts';
 import { JID } from '../jid.ts';
 import { readStanzaError, type StanzaError } from '../stanza/error.ts';
-import { Presence } from '../stanza/presence.ts';
-import { copied, detached } from '../xml/detached.ts';
+import type { Presence } from '../stanza/presence.ts';
 
 /** Characters that are kept at most, so that nobody can fill the memory: enough for some 50,000 usual presences. */
-const MAX_SIZE = 32 * 1024 * 1024;
+const MAX_SIZE = 64 * 1024 * 1024;
 /** What a presence costs beyond its text, in characters. */
-const PRESENCE_SIZE = 300;
+const PRESENCE_SIZE = 1000;
 
 /** What `client.use(presences)` tells. */
 export interface PresencesEvents {
@@ -35,7 +34,7 @@ interface Entry {
  * Who can be reached, as the server tells it in this session, also rooms' occupants and the resources of our own account.
  * RFC 6121 §4
  *
- * 32 Mi characters of presences are kept, each counted with 300 more. What is beyond that is `invalid`, and not kept: those
+ * 64 Mi characters of presences are kept, each counted with 1000 more. What is beyond that is `invalid`, and not kept: those
  * who were there before stay.
  */
 export class Presences {
@@ -89,22 +88,20 @@ export class Presences {
     else if (type === 'error') this.#emitter.emit('error', { jid, presence, error: readStanzaError(presence.element) });
   }
 
-  #come(from: JID, received: Presence): void {
-    const bare = from.bare.toString();
+  #come(jid: JID, presence: Presence): void {
+    const bare = jid.bare.toString();
     const entries = this.#known.get(bare) ?? new Map<string, Entry>();
-    const before = entries.get(from.toString());
-    const size = received.toString().length + PRESENCE_SIZE;
+    const before = entries.get(jid.toString());
+    const size = presence.toString().length + PRESENCE_SIZE;
     const total = this.#size + size - (before?.size ?? 0);
     if (total > MAX_SIZE) {
-      this.#host.refuse(received.element, 'more presences than are kept');
+      this.#host.refuse(presence.element, 'more presences than are kept');
       return;
     }
-    const jid = before?.jid ?? JID.parse(copied(from.toString()));
-    const presence = new Presence(detached(received.element));
     const first = entries.size === 0;
     entries.delete(jid.toString());
     entries.set(jid.toString(), { jid, presence, size });
-    this.#known.set(copied(bare), entries);
+    this.#known.set(bare, entries);
     this.#size = total;
     if (before === undefined) this.#emitter.emit('available', { jid, presence, first });
     else this.#emitter.emit('changed', { jid, presence, before: before.presence });

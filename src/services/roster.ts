@@ -9,7 +9,6 @@ import { StanzaError } from '../stanza/error.ts';
 import type { Iq } from '../stanza/iq.ts';
 import type { Presence } from '../stanza/presence.ts';
 import type { WaitOptions } from '../wait.ts';
-import { copied } from '../xml/detached.ts';
 import { type Element, el } from '../xml/element.ts';
 
 /** Characters that are kept at most, so that no server can fill the memory: enough for some 200,000 items. */
@@ -208,7 +207,7 @@ export class Roster {
     if (size > MAX_SIZE) throw new ReplyError('the roster is too large');
     this.#items = map;
     this.#size = size;
-    this.#version = version === null ? null : copied(version);
+    this.#version = version;
   }
 
   /** RFC 6121 §2.1.6 */
@@ -221,7 +220,7 @@ export class Roster {
     this.#apply(item, element.attr('subscription') === 'remove');
     const version = query.attr('ver');
     // A version stands for the whole of a roster.
-    if (version !== undefined && this.#loaded) this.#version = copied(version);
+    if (version !== undefined && this.#loaded) this.#version = version;
   }
 
   #mayPush(iq: Iq): boolean {
@@ -258,12 +257,12 @@ function readItem(element: Element): RosterItem[] {
   try {
     return [
       {
-        jid: JID.parse(copied(jid ?? '')),
-        name: name && copied(name),
+        jid: JID.parse(jid ?? ''),
+        name,
         subscription: SUBSCRIPTIONS.includes(subscription) ? (subscription as RosterSubscription) : 'none',
         ask: element.attr('ask') === 'subscribe',
         approved: ['true', '1'].includes(element.attr('approved') ?? ''),
-        groups: [...new Set(element.filter('group').map((group) => copied(group.text)))],
+        groups: [...new Set(element.filter('group').map((group) => group.text))],
       },
     ];
   } catch {

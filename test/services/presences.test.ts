@@ -19,20 +19,20 @@ test('large ones: who was there first stays, and room is made by those who go', 
   const { known, say, refused } = fake();
   const text = 'x'.repeat(1024 * 1024);
   say('juliet@localhost/a');
-  for (let number = 0; number < 40; number += 1) say(`m${number}@localhost/x`, {}, text);
-  assert.equal(refused, Array(9).fill('more presences than are kept'));
-  assert.is([...known].length, 32);
-  assert.is(known.get('m39@localhost'), undefined);
+  for (let number = 0; number < 80; number += 1) say(`m${number}@localhost/x`, {}, text);
+  assert.equal(refused, Array(17).fill('more presences than are kept'));
+  assert.is([...known].length, 64);
+  assert.is(known.get('m79@localhost'), undefined);
   say('juliet@localhost/a', {}, 'still here');
   assert.is(known.get('juliet@localhost')?.status, 'still here');
   say('m0@localhost', { type: 'unavailable' });
-  say('m39@localhost/x', {}, text);
-  assert.ok(known.get('m39@localhost'));
+  say('m79@localhost/x', {}, text);
+  assert.ok(known.get('m79@localhost'));
   // What takes the place of another needs no more room than that.
-  say('m39@localhost/x', {}, `${text}${text}`);
-  say('m38@localhost/x');
-  assert.is(refused.length, 10);
-  assert.is([...known].length, 33);
+  say('m79@localhost/x', {}, `${text}${text}`);
+  say('m78@localhost/x');
+  assert.is(refused.length, 18);
+  assert.is([...known].length, 65);
 });
 
 test('small ones', () => {
