@@ -5,7 +5,14 @@ export type { Endpoint } from '../machines/endpoint.ts';
 export type { Cause, Failure, FailureKind, Retry, Stage } from '../machines/failure.ts';
 export type { Trust } from '../machines/negotiation.ts';
 export type { Features, Security } from '../machines/wire.ts';
-export { Client, type ConnectedOptions, createClient, type FilterOptions, type OnceOptions } from './client/client.ts';
+export {
+  Client,
+  type ConnectedOptions,
+  createClient,
+  type FilterOptions,
+  type OnceOptions,
+  type ReconnectOptions,
+} from './client/client.ts';
 export type { ClientEvents } from './client/events.ts';
 export type { CredentialRequest, CredentialSource, Credentials } from './client/exchange.ts';
 export type { Filter } from './client/filters.ts';
@@ -20,6 +27,7 @@ export {
 } from './client/options.ts';
 export type { PresenceOptions } from './client/presence.ts';
 export { ReplyError, type RequestOptions } from './client/requests.ts';
+export type { ScheduleOptions } from './client/schedules.ts';
 export { type Service, ServiceCycleError, type ServiceHost, type SessionActor } from './client/services.ts';
 export type { Claim, ClientActor, Delivery, Hook, Preparation } from './client/shell.ts';
 export { type ClientSnapshot, type Phase, phaseOf, type StreamManagement, selectRetry } from './client/snapshot.ts';
@@ -29,8 +37,8 @@ export type { Emitter, ListenOptions, Subscription } from './emitter.ts';
 export { ConnectionError, describeFailure, QueueFullError, StateError, TimeoutError } from './error.ts';
 export { escapeLocal, JID, JidError, unescapeLocal } from './jid.ts';
 export type { Logger } from './logger.ts';
-export { type Carbon, type Carbons, type CarbonsEvents, carbons } from './services/carbons.ts';
 export { type Capability, type Caps, caps } from './services/caps.ts';
+export { type Carbon, type Carbons, type CarbonsEvents, carbons } from './services/carbons.ts';
 export { type ClientState, clientState } from './services/clientState.ts';
 export { type Disco, type DiscoQueryOptions, type Discovery, disco } from './services/disco/disco.ts';
 export { DiscoInfo, type DiscoInfoParts, type DiscoItem, DiscoItems } from './services/disco/info.ts';

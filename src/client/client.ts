@@ -11,6 +11,7 @@ import type { IqHandler } from './inbound.ts';
 import { type ClientOptions, resolveOptions } from './options.ts';
 import { type PresenceOptions, readPresence } from './presence.ts';
 import type { RequestOptions } from './requests.ts';
+import { type ScheduleOptions, Schedules } from './schedules.ts';
 import { type Service, Services } from './services.ts';
 import { type ClientActor, type Delivery, type Hook, Shell } from './shell.ts';
 import { type ClientSnapshot, type Phase, view } from './snapshot.ts';
@@ -20,6 +21,12 @@ import type { Token } from './token.ts';
 export interface ConnectedOptions extends WaitOptions {
   /** Sets this presence before (default: leaves it as it is). */
   readonly presence?: PresenceOptions;
+}
+
+/** Options of `reconnect`; the timeout and the signal are for the start. */
+export interface ReconnectOptions extends WaitOptions {
+  /** Milliseconds for the stop (default: the option of the client of that name). */
+  readonly shutdownTimeout?: number;
 }
 
 /** Options of `once`. */
@@ -42,12 +49,14 @@ export interface FilterOptions {
 export class Client implements AsyncDisposable {
   readonly #shell: Shell;
   readonly #services: Services;
+  readonly #schedules: Schedules;
   #snapshot: ClientSnapshot | null = null;
 
   /** @throws OptionError naming the option that cannot be used. */
   constructor(options: ClientOptions) {
     this.#shell = new Shell(resolveOptions(options));
     this.#services = new Services(this, this.#shell);
+    this.#schedules = new Schedules(this.#shell.options.clock, (error) => this.#shell.report(error));
   }
 
   /** The actor behind it, for XState's own tools. What its state tree looks like is not part of the contract. */
@@ -150,6 +159,21 @@ export class Client implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  /**
+   * Stops, and starts again at once: gives up the connection, the attempt in progress or the pause before the next, and resolves
+   * once online, in a new session. A client that is not running is started.
+   *
+   * @throws what `start` throws.
+   */
+  reconnect(options: ReconnectOptions = {}): Promise<void> {
+    return tended(this.#reconnect(options));
+  }
+
+  async #reconnect({ shutdownTimeout, ...options }: ReconnectOptions): Promise<void> {
+    await this.stop(shutdownTimeout === undefined ? {} : { timeout: shutdownTimeout });
+    await this.#start(options);
   }
 
   /**
@@ -260,6 +284,18 @@ export class Client implements AsyncDisposable {
   }
 
   /**
+   * Writes a top-level element that is no stanza: at once, ahead of what is queued and past the filters. Nothing is known of what
+   * becomes of it.
+   *
+   * @throws StateError while no stanza could be written either: unless online, or when hooks run.
+   * @throws TypeError when it is a stanza.
+   * @throws XmlError for what cannot be written.
+   */
+  sendNonza(element: Element): void {
+    if (!this.#shell.writeNonza(element)) throw new StateError('there is no session to write to');
+  }
+
+  /**
    * Sends an IQ of type `get` or `set` and resolves with the payload of the result, undefined if it is empty, or with what
    * `onReply` returned.
    *
@@ -310,6 +346,27 @@ export class Client implements AsyncDisposable {
     options: ListenOptions = {},
   ): Subscription {
     return this.#shell.emitter.on(type, listener, options);
+  }
+
+  /** How many listen to an event. */
+  listenerCount(type: keyof ClientEvents): number {
+    return this.#shell.emitter.count(type);
+  }
+
+  /**
+   * Calls back after so many milliseconds, also when the client is stopped meanwhile; a callback that throws or rejects is
+   * reported as `handlerError`, and is repeated all the same.
+   *
+   * @throws StateError when there is a schedule of that name.
+   * @throws RangeError when `delay` is negative or more than 24 days.
+   */
+  schedule(name: string, delay: number, callback: () => unknown, options: ScheduleOptions = {}): Subscription {
+    return this.#schedules.add(name, delay, callback, options);
+  }
+
+  /** Ends a schedule; returns whether there was one of that name. */
+  cancelSchedule(name: string): boolean {
+    return this.#schedules.cancel(name);
   }
 
   /** Resolves with the next event of a type, that `where` likes. */
