@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { NS } from '../namespaces.ts';
 import type { Element } from '../xml/element.ts';
 import { DiscoInfo, type Languages } from './disco/info.ts';
-import { fieldsOf, isFormType, readForms, resultForms } from './form.ts';
+import { type FormField, fieldsOf, isFormType, readForms, resultForms } from './form.ts';
 
 /** A reply that no hash can be made of, or none that would prove anything. */
 export class CapsError extends Error {
@@ -75,38 +75,37 @@ export function verified(scheme: Scheme, algorithm: string, hash: string, query:
  *   pieces, and nothing escapes them.
  */
 export function verificationInput(query: Element, languages: Languages = 'inherited'): Buffer {
-  const identities = query.filter('identity').map((identity) => {
-    const [category, type, lang, name] = partsOf(identity, languages);
-    if (`${category}${type}${lang}`.includes('/')) throw new CapsError('an identity with a / in it');
-    return { order: bytes(`${category}\0${type}\0${lang}\0${name}`), text: `${category}/${type}/${lang}/${name}` };
-  });
-  identities.sort((one, other) => one.order.compare(other.order));
-  const features = sorted(query.filter('feature').map((feature) => feature.attr('var') ?? ''));
-  unique(
-    identities.map(({ text }) => text),
-    'identities',
+  const identities = inOrder(
+    query.filter('identity').map((identity) => partsOf(identity, languages)),
+    (parts) => parts.join('\0'),
   );
+  if (identities.some(([category, type, lang]) => `${category}${type}${lang}`.includes('/'))) {
+    throw new CapsError('an identity with a / in it');
+  }
+  const forms = inOrder(resultForms(query).flatMap(typed), ({ type }) => type);
+  const names = identities.map((parts) => parts.join('/'));
+  const features = inOrder(query.filter('feature').map((feature) => feature.attr('var') ?? ''));
+  unique(names, 'identities');
   unique(features, 'features');
-  const forms = resultForms(query).flatMap((form) => {
-    const fields = fieldsOf(form);
-    const types = new Set(fields.filter(isFormType).flatMap(({ values }) => values));
-    if (types.size > 1) throw new CapsError('a form of more than one type');
-    const [type] = types;
-    const others = fields.filter(({ name }) => name !== 'FORM_TYPE');
-    return type === undefined ? [] : [{ type, fields: others }];
-  });
-  const types = sorted(forms.map(({ type }) => type));
-  unique(types, 'forms');
-  const pieces = [...identities.map(({ text }) => text), ...features];
-  for (const type of types) {
+  unique(
+    forms.map(({ type }) => type),
+    'forms',
+  );
+  const pieces = [...names, ...features];
+  for (const { type, fields } of forms) {
     pieces.push(type);
-    const { fields = [] } = forms.find((form) => form.type === type) ?? {};
-    const ordered = fields.map((field) => ({ ...field, order: bytes(field.name) }));
-    ordered.sort((one, other) => one.order.compare(other.order));
-    for (const { name, values } of ordered) pieces.push(name, ...sorted(values));
+    for (const { name, values } of inOrder(fields, (field) => field.name)) pieces.push(name, ...inOrder(values));
   }
   if (pieces.some((piece) => piece.includes('<'))) throw new CapsError('a text with a < in it');
   return bytes(pieces.map((piece) => `${piece}<`).join(''));
+}
+
+/** A form with its type, and without the field that says so; nothing for one that is not to be hashed. */
+function typed(form: Element): { readonly type: string; readonly fields: readonly FormField[] }[] {
+  const fields = fieldsOf(form);
+  const [type, ...others] = new Set(fields.filter(isFormType).flatMap(({ values }) => values));
+  if (others.length > 0) throw new CapsError('a form of more than one type');
+  return type === undefined ? [] : [{ type, fields: fields.filter(({ name }) => name !== 'FORM_TYPE') }];
 }
 
 // What parts the pieces cannot be in them: XML has no such characters.
@@ -154,14 +153,14 @@ function bytes(text: string): Buffer {
   return Buffer.from(text);
 }
 
-/** In the order of their bytes: i;octet of RFC 4790, which above U+D7FF is not JavaScript's own. */
-function sorted(texts: readonly string[]): string[] {
-  const keyed = texts.map((text) => ({ text, order: bytes(text) }));
-  return keyed.sort((one, other) => one.order.compare(other.order)).map(({ text }) => text);
+/** In the order of the bytes of a text: i;octet of RFC 4790, which above U+D7FF is not JavaScript's own. */
+function inOrder<T>(list: readonly T[], textOf: (one: T) => string = String): T[] {
+  const keyed = list.map((one) => ({ one, key: bytes(textOf(one)) }));
+  return keyed.sort((a, b) => a.key.compare(b.key)).map(({ one }) => one);
 }
 
 function joined(texts: readonly string[]): string {
-  return sorted(texts).join('');
+  return inOrder(texts).join('');
 }
 
 function unique(texts: readonly string[], what: string): void {

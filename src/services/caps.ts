@@ -174,9 +174,14 @@ export class Caps {
   /** What an entity can do that gave this hash: as is known, or as somebody else is about to say, or as it says itself. */
   async #lookUp(jid: string, capability: Capability, signal: AbortSignal): Promise<DiscoInfo> {
     const key = hashKey(capability);
-    const known = this.#verified.get(key) ?? (await this.#fromOther(key, signal));
-    if (known) return known;
-    signal.throwIfAborted();
+    const known = this.#verified.get(key);
+    if (known !== undefined) return known;
+    const other = this.#asking.get(key);
+    if (other !== undefined) {
+      const answer = await this.#patiently(other, signal);
+      if (answer !== null) return answer;
+      signal.throwIfAborted();
+    }
     const asking = this.#ask(jid, capability, signal);
     const outcome = asking.then(
       ({ proven }) => proven,
@@ -190,10 +195,8 @@ export class Caps {
     return proven ?? info;
   }
 
-  /** What comes of a question that is on its way already; null for nothing. */
-  async #fromOther(key: string, signal: AbortSignal): Promise<DiscoInfo | null> {
-    const asking = this.#asking.get(key);
-    if (asking === undefined) return null;
+  /** What comes of a question that is on its way already; null for nothing, or nothing soon. */
+  #patiently(asking: Promise<DiscoInfo | null>, signal: AbortSignal): Promise<DiscoInfo | null> {
     const options = { timeout: PATIENCE, signal };
     const bounded = this.#host.wait<DiscoInfo | null>(options, 'a hash of capabilities', (resolve) => {
       asking.then(resolve);
