@@ -3,6 +3,7 @@ import type { JID } from '../jid.ts';
 import { NS } from '../namespaces.ts';
 import type { WaitOptions } from '../wait.ts';
 import { el } from '../xml/element.ts';
+import { discoServer } from './disco/server.ts';
 
 /** What `client.use(ping)` gives. */
 export interface Ping {
@@ -19,8 +20,10 @@ export interface Ping {
 /** Asks others for a sign of life, and gives one to whoever asks. XEP-0199 */
 export const ping: Service<Ping> = {
   name: 'ping',
+  needs: [discoServer],
   create(host: ServiceHost): Ping {
     const { client } = host;
+    host.defer(host.use(discoServer).addFeature(NS.ping));
     host.handle('get', NS.ping, 'ping', () => {});
     return {
       async ping(jid = client.jid.domain, options) {

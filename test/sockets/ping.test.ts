@@ -1,6 +1,6 @@
 /** XEP-0199: who asks gets an answer. */
 import * as assert from 'uvu/assert';
-import { ping, StanzaError, TimeoutError } from '../../src/index.ts';
+import { disco, ping, StanzaError, TimeoutError } from '../../src/index.ts';
 import { sockets } from './rig.ts';
 
 const test = sockets('sockets/ping');
@@ -14,6 +14,8 @@ test('our server and other clients answer, and so do we', async (rig) => {
   const { ping: ask } = client.use(ping);
   other.use(ping);
   assert.ok((await ask()) >= 0);
+  const { features } = await client.use(disco).queryInfo(other.jid);
+  assert.ok([...features].includes('urn:xmpp:ping'));
   assert.ok((await ask(other.jid)) >= 0);
   assert.ok((await ask(client.jid.toString())) >= 0);
 });
