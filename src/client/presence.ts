@@ -26,6 +26,7 @@ const SHOWS: readonly unknown[] = ['away', 'chat', 'dnd', 'xa', undefined];
 export function readPresence(options: PresenceOptions, last: WantedPresence): WantedPresence {
   const { available = true, show, status = {}, priority = 0 } = options;
   if (!SHOWS.includes(show)) throw new OptionError('show', 'has to be one of away, chat, dnd, xa');
+  if (!available && show !== undefined) throw new OptionError('show', 'says how one is available');
   if (!Number.isInteger(priority) || priority < -128 || priority > 127) {
     throw new OptionError('priority', 'has to be a whole number from -128 to 127');
   }

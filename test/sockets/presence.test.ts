@@ -24,7 +24,7 @@ async function arrive(watcher: Client, client: Client, presence: PresenceOptions
 const next = (watcher: Client): Promise<Presence> =>
   watcher.once('presence', { where: ({ from }) => from?.resource === 'watched', timeout: 5_000 });
 
-test('N-55, N-62: an available presence starts the client, and is seen with all that it says', async (rig) => {
+test('N-54, N-55, N-62: an available presence starts the client, and is seen with all that it says', async (rig) => {
   const { watcher, client } = await pair(rig);
   const seen = next(watcher);
   client.setPresence({ show: 'dnd', status: { '': 'busy', de: 'beschäftigt' }, priority: -3 });
@@ -39,7 +39,7 @@ test('N-55, N-62: an available presence starts the client, and is seen with all 
   assert.is(client.presence.show, 'dnd');
 });
 
-test('N-56, E-4: an unavailable one is seen before the client is gone', async (rig) => {
+test('N-56, N-63, E-4: an unavailable one is seen before the client is gone', async (rig) => {
   const { server, watcher, client } = await pair(rig);
   await arrive(watcher, client, {});
   const seen = next(watcher);
@@ -64,7 +64,7 @@ test('an unavailable one that a filter holds up is waited for', async (rig) => {
   await client.waitFor('offline');
 });
 
-test('the first stanza of a session is the latest presence, and presenceSent comes after established', async (rig) => {
+test('N-64: the first stanza of a session is the latest presence, and presenceSent comes after established', async (rig) => {
   const { server, client } = await pair(rig);
   const told: string[] = [];
   for (const type of ['established', 'online', 'presenceSent'] as const) client.on(type, () => told.push(type));
@@ -101,7 +101,7 @@ test('C.8.26: not again after a resumption, again in a new session', async (rig)
   assert.is((await again).show, 'chat');
 });
 
-test('what cannot be a presence is refused, naming what is wrong', async (rig) => {
+test('N-94: what cannot be a presence is refused, naming what is wrong', async (rig) => {
   const { client } = await pair(rig);
   const wrong = (options: object, path: string) =>
     assert.throws(
@@ -109,6 +109,7 @@ test('what cannot be a presence is refused, naming what is wrong', async (rig) =
       (error: unknown) => error instanceof OptionError && error.path === path,
     );
   wrong({ show: 'here' }, 'show');
+  wrong({ available: false, show: 'away' }, 'show');
   wrong({ priority: 128 }, 'priority');
   wrong({ priority: 1.5 }, 'priority');
   wrong({ status: { de: 7 } }, 'status.de');
