@@ -72,7 +72,7 @@ test(
   }),
 );
 
-test('no id is used twice, by one client or by two', () => {
+test('X-38: no id is used twice, by one client or by two', () => {
   const ids = [pair().client, pair().client].flatMap((client) => Array.from({ length: 100 }, () => client.newId()));
   assert.is(new Set(ids).size, 200);
 });

@@ -48,7 +48,7 @@ for (const [type, [event, line]] of Object.entries(LINES) as [keyof ClientEvents
   });
 }
 
-test('a logger that can make others is asked for one', () => {
+test('N-07: a logger that can make others is asked for one', () => {
   const { lines, log } = logger('child ');
   const asked: unknown[] = [];
   const parent = {

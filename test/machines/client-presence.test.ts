@@ -110,7 +110,7 @@ tests('nobody is there to be told of it during an interruption, nor before a ses
   assert.equal(early.want(UNAVAILABLE).deeds(), ['stopped']);
 });
 
-tests('N-57, N-61: start and stop do not change what is wanted', () => {
+tests('N-57, N-59, N-61: start and stop do not change what is wanted', () => {
   const client = new PresenceRig().want(AWAY).arrive();
   client.stop().send(FOOTER).lose();
   assert.equal([client.link, client.presence, client.context.presence], ['down', 'withheld', AWAY]);

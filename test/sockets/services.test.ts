@@ -12,7 +12,7 @@ const counter = setup({ types: { input: {} as { name: string } } }).createMachin
   states: { counting: { on: { stop: 'done' } }, done: {} },
 });
 
-test('one instance a client, those that are needed first', async (rig) => {
+test('N-53: one instance a client, those that are needed first', async (rig) => {
   const server = await rig.server();
   const made: string[] = [];
   const service = (name: string, ...needs: Service<unknown>[]): Service<{ name: string }> => ({
@@ -39,7 +39,7 @@ test('one instance a client, those that are needed first', async (rig) => {
   assert.is.not(client.use(top), instance);
 });
 
-test('a circle is refused by name', async (rig) => {
+test('N-53: a circle is refused by name', async (rig) => {
   const { client } = rig.client(await rig.server());
   const one = { name: 'one', needs: [] as Service<unknown>[], create: () => ({}) };
   const two: Service<unknown> = { name: 'two', needs: [one], create: () => ({}) };

@@ -57,7 +57,7 @@ function closed({ actor }: XMLStream): Promise<void> {
   });
 }
 
-test('P-12, P-13, P-15, P-36, P-37, P-41, X-23: a session by hand, with TLS and SASL', async (rig) => {
+test('P-12, P-13, P-15, P-36, P-37, P-41, N-74, X-23: a session by hand, with TLS and SASL', async (rig) => {
   const { stream } = await connected(
     rig,
     async (peer) => {

@@ -71,7 +71,7 @@ async function errorOf(work: Promise<unknown> | (() => unknown)): Promise<Error>
   throw new Error('it did not fail');
 }
 
-test('P-01, P-27, P-41, X-30a: the header says to whom, in which language and namespace', async () => {
+test('P-01, P-27, P-41, X-01, X-29a, X-29b, X-30a: the header says to whom, in which language and namespace', async () => {
   const { stream, written } = setUp({ lang: 'en' });
   const connected = stream.connect({ host: 'localhost' });
   assert.is(
@@ -98,7 +98,7 @@ test('P-01: a stream needs a domain and usable times', () => {
   assert.throws(() => new XMLStream({ to: 'example.org', deadTime: { hard: Number.NaN } }), is(TypeError));
 });
 
-test('P-28, P-29, P-30, P-31, P-32, P-33, P-34: the six states, in their order', async () => {
+test('X-24a, P-28, P-29, P-30, P-31, P-32, P-33, P-34: the six states, in their order', async () => {
   const { stream, socket, receive } = setUp();
   const states: string[] = [stream.state];
   stream.actor.subscribe(() => {
@@ -165,7 +165,7 @@ test('P-04: a logger of its own hears of its life', async () => {
   stream.abort();
 });
 
-test('P-06: elements, however their bytes are cut', async () => {
+test('P-06, X-24b: elements, however their bytes are cut', async () => {
   const { stream, socket } = await opened();
   const bodies: (string | undefined)[] = [];
   stream.handle(MESSAGE, (message) => bodies.push(message.body));
@@ -240,6 +240,15 @@ test('P-10, P-28, P-29: nothing is sent before both headers are through', async 
   stream.abort();
 });
 
+test('X-45b: text as it is', async () => {
+  const { stream, written } = await opened();
+  stream.sendRaw(' <a></a>');
+  assert.is(await written(), ' <a></a>');
+  stream.close();
+  assert.throws(() => stream.sendRaw(' '), is(StateError));
+  stream.abort();
+});
+
 test('P-11, P-16, P-19: what ended the stream is what everything throws afterwards', async () => {
   const { stream, receive, written } = await opened();
   await receive('<message/>');
@@ -306,7 +315,7 @@ test('P-14: what follows <proceed/> in clear ends the stream', async () => {
   assert.equal(seen, []);
 });
 
-test('P-15, P-17: reset forgets what was parsed and writes the header again', async () => {
+test('P-15, P-17, X-31: reset forgets what was parsed and writes the header again', async () => {
   const { stream, receive, written, told } = await opened();
   const ids: unknown[] = [];
   stream.handle(MESSAGE, ({ id }) => {
@@ -391,7 +400,7 @@ test('P-20: a stream that was never connected can be closed, and not connected a
   }
 });
 
-test('P-21: aborting sends what was written, without a footer, and hears nothing more', async () => {
+test('P-21, X-04: aborting sends what was written, without a footer, and hears nothing more', async () => {
   const { stream, socket, receive, written, told } = await opened();
   const seen: unknown[] = [];
   stream.handle(MESSAGE, (message) => seen.push(message));
@@ -487,7 +496,7 @@ test('P-26, P-31, E-5: a peer that does not answer our footer is not waited for,
   assert.is(socket.destroyed, true);
 });
 
-test('E-3: a connection that ends without a footer ends the stream, with a cause', async () => {
+test('E-3, X-24c: a connection that ends without a footer ends the stream, with a cause', async () => {
   const { stream, receive } = await opened();
   const waiting = stream.sendAndWaitFor([el('iq')], [{ name: 'iq', namespace: CLIENT }]);
   await receive(null);
