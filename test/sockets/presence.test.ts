@@ -24,7 +24,7 @@ async function arrive(watcher: Client, client: Client, presence: PresenceOptions
 const next = (watcher: Client): Promise<Presence> =>
   watcher.once('presence', { where: ({ from }) => from?.resource === 'watched', timeout: 5_000 });
 
-test('N-54, N-55, N-62: an available presence starts the client, and is seen with all that it says', async (rig) => {
+test('N-54, N-55, N-62, E-10: an available presence starts the client, and is seen with all that it says', async (rig) => {
   const { watcher, client } = await pair(rig);
   const seen = next(watcher);
   client.setPresence({ show: 'dnd', status: { '': 'busy', de: 'beschäftigt' }, priority: -3 });
