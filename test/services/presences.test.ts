@@ -43,4 +43,21 @@ test('small ones', () => {
   assert.is(length + refused.length, 120_000);
 });
 
+test('those who come and go leave nothing behind', () => {
+  const gc = (globalThis as { gc?: () => void }).gc;
+  if (gc === undefined) return;
+  const { known, say } = fake();
+  const used = () => {
+    gc();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = used();
+  for (let number = 0; number < 100_000; number += 1) {
+    say(`m${number}@localhost/x`);
+    say(`m${number}@localhost/x`, { type: 'unavailable' });
+  }
+  assert.ok(used() - before < 5_000_000, String(used() - before));
+  assert.equal([...known], []);
+});
+
 test.run();

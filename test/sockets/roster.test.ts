@@ -210,22 +210,32 @@ test('a version is kept of a roster that was loaded, and of no other', async (ri
   answer = (iq) => el('iq', { type: 'result', id: iq.attr('id') });
   assert.equal([...(await mine.load()).keys()], ['b@x']);
   assert.equal(versions, ['', '', '', 'v7']);
+  // Where there are no versions, nothing is no answer.
+  server.configure({ rosterVersions: false });
+  await client.stop();
+  const refused = next(mine, 'failed');
+  await client.start();
+  assert.instance((await refused).error, ReplyError);
+  assert.equal([versions.at(-1), [...mine.items.keys()]], [undefined, ['b@x']]);
 });
 
 test('an anonymous login is somebody else every time', async (rig) => {
-  const server = await rig.server({ mechanisms: ['ANONYMOUS'] });
+  const server = await rig.server({ mechanisms: ['ANONYMOUS'], log: true });
   const { client } = rig.client(server, { jid: 'localhost', password: undefined as never });
   const mine = client.use(roster);
   let loaded = next(mine, 'loaded');
   await client.start();
   await loaded;
+  assert.is((await mine.load()).size, 0);
   await mine.set({ jid: 'juliet@localhost' });
   await client.probe();
   assert.is(mine.items.size, 1);
   await client.stop();
+  server.log.length = 0;
   loaded = next(mine, 'loaded');
   await client.start();
   assert.is((await loaded).items.size, 0);
+  assert.equal(asked(server), ['ver ']);
 });
 
 test('subscriptions: asked for, granted, refused and ended by presence to a bare JID', async (rig) => {
