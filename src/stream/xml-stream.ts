@@ -67,7 +67,7 @@ export interface XMLStreamOptions {
   readonly shutdownTimeout?: number;
   /** How long the peer may be silent: `soft` is told as `silent`, `hard` ends the stream. By default for ever. */
   readonly deadTime?: DeadTimeLimits;
-  /** What the peer may send in one piece. */
+  /** What the peer may send in one piece (default 1 MiB an element). */
   readonly limits?: Partial<ParserLimits>;
   readonly tls?: TlsOptions;
   /** Opens the byte stream in place of TCP. */
@@ -216,6 +216,7 @@ export class XMLStream implements AsyncDisposable {
     this.actor.subscribe({ next: () => this.#moved(), error: (error) => this.#broke(error) });
   }
 
+  /** Where the stream is. */
   get state(): StreamState {
     const { value } = this.actor.getSnapshot();
     return typeof value === 'string' ? value : value.CONNECTED;
@@ -281,7 +282,7 @@ export class XMLStream implements AsyncDisposable {
       const limits = { ...ONLINE_LIMITS, ...this.#options.limits };
       this.#connection = new Connection(socket, this.#hearing, limits, () => this.#clock.now());
       this.#stage = 'stream';
-      this.#log?.debug(`connected to ${endpoint.host}:${endpoint.port}`);
+      this.#say('debug', `connected to ${endpoint.host}:${endpoint.port}`);
       this.#deadTime.start();
       this.#tell({ type: 'transport.connected', security: this.security });
     } catch (error) {
@@ -386,7 +387,7 @@ export class XMLStream implements AsyncDisposable {
       );
       this.#tls = 'agreed';
       this.#stage = 'stream';
-      this.#log?.debug(`encrypted with ${security.protocol}`);
+      this.#say('debug', `encrypted with ${security.protocol}`);
       return security;
     } catch (error) {
       handshake.abort(error);
@@ -404,6 +405,9 @@ export class XMLStream implements AsyncDisposable {
     signal: AbortSignal,
     postHandshake: StartTlsOptions['postHandshake'],
   ): Promise<Security> {
+    // Whatever came in the same segment has been seen when this goes on.
+    await null;
+    signal.throwIfAborted();
     await upgrade(connection, this.#opening, signal);
     const security = securityUnder(connection) as Security;
     try {
@@ -583,11 +587,11 @@ export class XMLStream implements AsyncDisposable {
 
   /** The chart moved. */
   #moved(): void {
-    this.#log?.debug(this.state);
+    this.#say('debug', this.state);
     if (this.#isOver && !this.#closingTold) {
       this.#closingTold = true;
       const failure = this.#failure;
-      if (failure !== null) this.#log?.warn(`closing: ${describeFailure(failure)}`);
+      if (failure !== null) this.#say('warn', `closing: ${describeFailure(failure)}`);
       this.#emitter.emit('closing', { failure });
     }
     if (this.#hasReached('CLOSED')) {
@@ -690,6 +694,14 @@ export class XMLStream implements AsyncDisposable {
     }
     if (this.#dispatcher.dispatch(element) || isFeatures) return;
     this.#tell(violation(this.#stage, 'unsupported-stanza-type', 'an unknown element in the stream'));
+  }
+
+  #say(level: 'debug' | 'warn', message: string): void {
+    try {
+      this.#log?.[level](message);
+    } catch (error) {
+      this.#report(error, null);
+    }
   }
 
   #report(error: unknown, element: Element | null): void {

@@ -165,6 +165,17 @@ test('P-04: a logger of its own hears of its life', async () => {
   stream.abort();
 });
 
+test('a logger that throws is reported and harms nobody', async () => {
+  const line = () => {
+    throw new Error('the disk is full');
+  };
+  const { stream, told } = await opened({ logger: { debug: line, info: line, warn: line, error: line } });
+  stream.close();
+  assert.is(stream.state, 'CLOSING');
+  assert.ok(told().includes('thrown the disk is full'));
+  stream.abort();
+});
+
 test('P-06, X-24b: elements, however their bytes are cut', async () => {
   const { stream, socket } = await opened();
   const bodies: (string | undefined)[] = [];
@@ -313,6 +324,16 @@ test('P-14: what follows <proceed/> in clear ends the stream', async () => {
   assert.is(error.failure.condition, 'injected-data');
   assert.is(stream.state, 'CLOSED');
   assert.equal(seen, []);
+});
+
+test('P-14: also for who is so quick that nobody has seen yet what follows', async () => {
+  const { stream, receive } = await opened();
+  let secured: Promise<unknown> = Promise.resolve();
+  stream.handle(PROCEED, () => {
+    secured = stream.startTls();
+  });
+  await receive(`<proceed xmlns="${TLS}"/><message id="injected"/>`);
+  assert.is(((await errorOf(secured)) as ConnectionError).failure.condition, 'injected-data');
 });
 
 test('P-15, P-17, X-31: reset forgets what was parsed and writes the header again', async () => {
