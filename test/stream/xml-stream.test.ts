@@ -658,6 +658,10 @@ test('P-39: either limit may be missing, and a silence while closing is as good 
   assert.equal(soft.told(), ['silent 1000000']);
   assert.is(soft.stream.state, 'OPEN');
   soft.stream.abort();
+  const over = await opened({ deadTime: { soft: 100 } });
+  over.stream.abort();
+  over.clock.increment(1_000_000);
+  assert.equal(over.told(), ['closing -']);
   const none = await opened();
   none.clock.increment(1_000_000);
   assert.equal(none.told(), []);
