@@ -180,7 +180,6 @@ export class Caps {
     if (other !== undefined) {
       const answer = await this.#patiently(other, signal);
       if (answer !== null) return answer;
-      signal.throwIfAborted();
     }
     const asking = this.#ask(jid, capability, signal);
     const outcome = asking.then(
@@ -191,8 +190,7 @@ export class Caps {
       this.#asking.set(key, outcome);
       outcome.then(() => this.#asking.delete(key));
     }
-    const { info, proven } = await asking;
-    return proven ?? info;
+    return (await asking).info;
   }
 
   /** What comes of a question that is on its way already; null for nothing, or nothing soon. */
@@ -205,7 +203,7 @@ export class Caps {
     return bounded.catch(() => null);
   }
 
-  /** Asks an entity; `proven` is null if the answer is not what the hash was made of. That is the entity's answer still. */
+  /** Asks an entity; `proven` is what its hash stands for, null if the answer is not what that was made of. */
   async #ask(
     jid: string,
     { scheme, algorithm, hash, node }: Capability,

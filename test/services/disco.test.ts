@@ -230,7 +230,7 @@ test('D-43: two registrations of one feature do not nest, and the second is told
   first.unsubscribe();
 });
 
-test('D-46 to D-49: an answer is made of anything that can be gone through, once', () => {
+test('D-46, D-47, D-48, D-49: an answer is made of anything that can be gone through, once', () => {
   const list = ['urn:b', 'urn:a', 'urn:b'];
   const answer = new DiscoInfo({
     node: 'n',

@@ -96,9 +96,15 @@ test('the presence is sent again when what it says is no longer so, once for all
   own.addFeature('urn:c').unsubscribe();
   await flushed(client);
   assert.is(sent(server).length, 2);
+  const slow = client.filter('outbound', async (stanza) => stanza, { order: -1 });
+  own.addFeature('urn:d');
+  own.removeFeature('urn:a');
+  await flushed(client);
+  assert.is(sent(server).length, 3);
+  slow.unsubscribe();
   service.software = 'http://example.org/mine';
   await flushed(client);
-  assert.is(sent(server)[2]?.find('c', OLD)?.attr('node'), 'http://example.org/mine');
+  assert.is(sent(server)[3]?.find('c', OLD)?.attr('node'), 'http://example.org/mine');
 });
 
 test('nothing is sent for those who see nobody', async (rig) => {
@@ -141,9 +147,8 @@ test('the last three that were sent are answered for, and no more', async (rig) 
   for (const index of [1, 2, 3]) await told(index);
   assert.is((await refusal(told(0))).condition, 'item-not-found');
   own.removeFeature('urn:c');
-  own.removeFeature('urn:b');
   await flushed(client);
-  assert.equal(service.own, sets[1]);
+  assert.equal(service.own, sets[2]);
   for (const index of [1, 2, 3]) await told(index);
   client.remove(caps);
   assert.is((await refusal(told(3))).condition, 'item-not-found');
@@ -263,6 +268,9 @@ test('a forged hash is told to whoever asks about the forger, and to nobody else
   await third.say(old(GENUINE));
   assert.equal([...(await disco.queryInfo(third.jid)).features], ['urn:a', 'urn:b']);
   assert.equal([forger.asked.length, honest.asked.length, third.asked.length], [1, 1, 0]);
+  await forger.say(old(GENUINE));
+  assert.equal([...(await disco.queryInfo(forger.jid)).features], ['urn:c']);
+  assert.is(forger.asked.length, 1);
 });
 
 test('what a hash says nothing of is nobody else’s', async (rig) => {
@@ -272,8 +280,9 @@ test('what a hash says nothing of is nobody else’s', async (rig) => {
   const honest = await resource(rig, server, client, 'honest', () => GENUINE);
   await forger.say(old(GENUINE));
   await honest.say(old(GENUINE));
-  await disco.queryInfo(forger.jid);
+  assert.is((await disco.queryInfo(forger.jid)).forms.length, 1);
   assert.equal((await disco.queryInfo(honest.jid)).forms, []);
+  assert.equal([forger.asked.length, honest.asked.length], [1, 0]);
 });
 
 test('an ill-formed answer is that of one entity', async (rig) => {

@@ -1,6 +1,7 @@
 /** D-02 to D-06, D-23, D-26, D-28, D-36, D-38 and D-39 over sockets: what somebody else is told who asks. */
 import * as assert from 'uvu/assert';
 import {
+  caps,
   DiscoError,
   type DiscoItem,
   DiscoNode,
@@ -26,10 +27,11 @@ function named(type: string): StaticNode {
   return node;
 }
 
-test('D-01: the side that answers can be had alone', async (rig) => {
+test('D-01, N-53: the side that answers can be had alone, and is the same for everybody who needs it', async (rig) => {
   const { client } = rig.client(await rig.server());
   const own = client.use(discoServer);
   assert.is(client.use(disco).own, own);
+  client.use(caps);
   assert.is(client.use(discoServer), own);
 });
 

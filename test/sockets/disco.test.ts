@@ -8,6 +8,7 @@ import {
   JidError,
   ReplyError,
   StanzaError,
+  StateError,
   TimeoutError,
   xml,
 } from '../../src/index.ts';
@@ -140,6 +141,18 @@ test('E-27: who waits for the next session hears of the end of the run', async (
   assert.instance(await refusal(waiting), ConnectionError);
 });
 
+test('E-27: who waits for the first session hears of the end of the run, too', async (rig) => {
+  const server = await rig.server();
+  const { client } = rig.client(server);
+  const d = client.use(disco);
+  server.faults.add({ drop: 'rst', when: 'connect' });
+  const starting = client.start();
+  const waiting = d.queryInfo(JID, { retryOnNewSession: true });
+  await client.stop();
+  assert.instance(await refusal(waiting), ConnectionError);
+  await refusal(starting);
+});
+
 test('a resumption loses neither what is known nor who waits', async (rig) => {
   const { disco, desk, sockets, journal } = await discovering(rig);
   const known = disco.queryInfo(JID, { node: 'known' });
@@ -235,6 +248,7 @@ test('D-16, D-17: it can be told what the answer is, or will be', async (rig) =>
 test('D-18: what it was told and is no good stays, until somebody asks anew', async (rig) => {
   const { disco, desk } = await discovering(rig);
   disco.primeInfo(JID, Promise.reject(new Error('no good')));
+  disco.primeInfo(JID, Promise.reject(new Error('nobody asks')), 'n');
   for (let round = 0; round < 2; round += 1) {
     assert.is((await refusal(disco.queryInfo(JID))).message, 'no good');
   }
@@ -358,6 +372,51 @@ test('who says "later" is asked again, who says "no" is not', async (rig) => {
   assert.is(d.find('urn:example:late').length, 1);
   assert.equal(failures, [{ jid: 'localhost', node: null, about: 'items', condition: 'not-allowed' }]);
   assert.is(asked, 2);
+});
+
+test('a client that stops while an item is asked again leaves nothing behind', async (rig) => {
+  let asked = 0;
+  let again: () => void = () => {};
+  const askedAgain = new Promise<void>((resolve) => (again = resolve));
+  const server = await rig.server({
+    services: {
+      [INFO]: (request) => {
+        if (request.elements[0]?.attr('node') === undefined) return result(request, xml`<query xmlns="${INFO}"/>`);
+        asked += 1;
+        if (asked === 2) again();
+        return failure(request, 'recipient-unavailable');
+      },
+      [ITEMS]: (request) => result(request, xml`<query xmlns="${ITEMS}"><item jid="localhost" node="n"/></query>`),
+    },
+  });
+  const { client } = rig.client(server);
+  client.use(disco);
+  await client.start();
+  await askedAgain;
+  // Its answer has come, and the next question waits for its time.
+  await client.probe();
+  await client.stop();
+});
+
+test('nobody waits for a service that is gone', async (rig) => {
+  const {
+    client,
+    disco: d,
+    desk,
+    sockets,
+    journal,
+  } = await discovering(rig, {
+    streamManagement: false,
+    backoff: { start: 60_000, factor: 1, cap: 60_000 },
+    random: () => 0.9,
+  });
+  const known = d.queryInfo(JID, { node: 'waits for a session', retryOnNewSession: true });
+  await desk.at(0);
+  sockets.at(-1)?.destroy();
+  await journal.until('waiting 1 network');
+  const waiting = [known, d.queryInfo(JID, { retryOnNewSession: true }), d.discovered()];
+  client.remove(disco);
+  for (const error of await Promise.all(waiting.map(refusal))) assert.instance(error, StateError);
 });
 
 test('a client that stops while the server is asked leaves nothing behind', async (rig) => {

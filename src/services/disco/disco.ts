@@ -1,7 +1,7 @@
 /** Service discovery, the side that asks. XEP-0030 */
 import type { DiscoContext, FoundEntity } from '../../../machines/disco.ts';
 import type { Service, ServiceHost, SessionActor } from '../../client/services.ts';
-import { ABORTED, ConnectionError } from '../../error.ts';
+import { ABORTED, ConnectionError, StateError } from '../../error.ts';
 import { JID } from '../../jid.ts';
 import { NS } from '../../namespaces.ts';
 import { tended, type WaitOptions } from '../../wait.ts';
@@ -47,6 +47,8 @@ export class Disco {
   readonly #items = new Queries<DiscoItems>(ITEMS_LIMIT);
   readonly #actor: SessionActor<typeof discoveryLogic>;
   readonly #told = new Set<() => void>();
+  /** Who waits for another session, and has to hear that there is none. */
+  readonly #waiting = new Set<(error: unknown) => void>();
 
   /** Made by the service. */
   constructor(host: ServiceHost) {
@@ -58,10 +60,13 @@ export class Disco {
         for (const look of this.#told) look();
       });
     host.defer(register(host.client.actor.system, { asker: this, tell }));
-    host.on('destroyed', ({ reason }) => {
-      const error = new ConnectionError(reason ?? ABORTED);
-      this.#info.fail(error);
-      this.#items.fail(error);
+    host.on('destroyed', ({ reason }) => this.#fail(new ConnectionError(reason ?? ABORTED)));
+    host.on('stopped', () => this.#giveUp(new ConnectionError(ABORTED)));
+    host.on('failure', ({ failure }) => this.#giveUp(new ConnectionError(failure)));
+    host.defer(() => {
+      const error = new StateError('service discovery was taken from the client');
+      this.#fail(error);
+      this.#giveUp(error);
     });
     this.#actor = host.perSession(discoveryLogic, () => ({
       domain: host.client.jid.domain,
@@ -159,12 +164,12 @@ export class Disco {
         if (discovery?.complete) resolve(discovery);
       };
       this.#told.add(look);
-      const leave = this.#onEnd(reject);
+      this.#waiting.add(reject);
       if (this.#host.client.running) look();
       else reject(new ConnectionError(ABORTED));
       return () => {
         this.#told.delete(look);
-        leave();
+        this.#waiting.delete(reject);
       };
     });
   }
@@ -205,26 +210,27 @@ export class Disco {
 
   /** Waits for the next session, or for the end of the run. Returns what ends that. */
   #onSession(begin: () => void, reject: (error: unknown) => void): () => void {
-    const leave = this.#onEnd(reject);
+    this.#waiting.add(reject);
     const listening = this.#host.on('established', () => {
       stop();
       begin();
     });
     const stop = () => {
-      leave();
+      this.#waiting.delete(reject);
       listening.unsubscribe();
     };
     return stop;
   }
 
-  /** Waits for the end of the run. Returns what ends that. */
-  #onEnd(reject: (error: unknown) => void): () => void {
-    const stopped = this.#host.on('stopped', () => reject(new ConnectionError(ABORTED)));
-    const failed = this.#host.on('failure', ({ failure }) => reject(new ConnectionError(failure)));
-    return () => {
-      stopped.unsubscribe();
-      failed.unsubscribe();
-    };
+  /** Ends every question. */
+  #fail(error: Error): void {
+    this.#info.fail(error);
+    this.#items.fail(error);
+  }
+
+  /** Ends the wait for another session. */
+  #giveUp(error: Error): void {
+    for (const reject of [...this.#waiting]) reject(error);
   }
 }
 
