@@ -1,7 +1,7 @@
 import type { Service, ServiceHost } from '../client/services.ts';
 import type { JID } from '../jid.ts';
 import { NS } from '../namespaces.ts';
-import type { WaitOptions } from '../wait.ts';
+import { tended, type WaitOptions } from '../wait.ts';
 import { el } from '../xml/element.ts';
 import { discoServer } from './disco/server.ts';
 
@@ -25,12 +25,11 @@ export const ping: Service<Ping> = {
     const { client } = host;
     host.defer(host.use(discoServer).addFeature(NS.ping));
     host.handle('get', NS.ping, 'ping', () => {});
-    return {
-      async ping(jid = client.jid.domain, options) {
-        const since = performance.now();
-        await client.request(el('iq', { type: 'get', to: jid }, el('ping', { xmlns: NS.ping })), options);
-        return performance.now() - since;
-      },
+    const ask = async (jid: JID | string, options?: WaitOptions) => {
+      const since = performance.now();
+      await client.request(el('iq', { type: 'get', to: jid }, el('ping', { xmlns: NS.ping })), options);
+      return performance.now() - since;
     };
+    return { ping: (jid = client.jid.domain, options) => tended(ask(jid, options)) };
   },
 };

@@ -8,7 +8,7 @@ import { NS } from '../namespaces.ts';
 import { StanzaError } from '../stanza/error.ts';
 import type { Iq } from '../stanza/iq.ts';
 import type { Presence } from '../stanza/presence.ts';
-import type { WaitOptions } from '../wait.ts';
+import { tended, type WaitOptions } from '../wait.ts';
 import { type Element, el } from '../xml/element.ts';
 
 /** Characters that are kept at most, so that no server can fill the memory: enough for some 200,000 items. */
@@ -115,27 +115,29 @@ export class Roster {
    * @throws what else `Client.request` throws.
    */
   load(options: WaitOptions = {}): Promise<ReadonlyMap<string, RosterItem>> {
-    return this.#load((iq, all) => this.#client.request(iq, all), options);
+    return tended(this.#load((iq, all) => this.#client.request(iq, all), options));
   }
 
   /**
    * Puts somebody on the roster, or says anew what their name and groups are. Resolves when the server has done it; `items`
    * has it with the push that follows or came before.
    *
+   * @throws JidError at once, when that is none.
    * @throws what `Client.request` throws.
    */
-  async set({ jid, name, groups = [] }: RosterEntry, options: WaitOptions = {}): Promise<void> {
+  set({ jid, name, groups = [] }: RosterEntry, options: WaitOptions = {}): Promise<void> {
     const content = groups.map((group) => el('group', {}, group));
-    await this.#change(el('item', { jid: toJid(jid), name }, content), options);
+    return tended(this.#change(el('item', { jid: toJid(jid), name }, content), options));
   }
 
   /**
    * Takes somebody off the roster and ends both subscriptions.
    *
+   * @throws JidError at once, when that is none.
    * @throws what `Client.request` throws.
    */
-  async remove(jid: JID | string, options: WaitOptions = {}): Promise<void> {
-    await this.#change(el('item', { jid: toJid(jid), subscription: 'remove' }), options);
+  remove(jid: JID | string, options: WaitOptions = {}): Promise<void> {
+    return tended(this.#change(el('item', { jid: toJid(jid), subscription: 'remove' }), options));
   }
 
   /** Asks to see somebody's presence. RFC 6121 §3.1 */
@@ -167,8 +169,8 @@ export class Roster {
     return this.#emitter.on(type, listener, options);
   }
 
-  #change(item: Element, options: WaitOptions): Promise<unknown> {
-    return this.#client.request(el('iq', { type: 'set' }, el('query', { xmlns: NS.roster }, item)), options);
+  async #change(item: Element, options: WaitOptions): Promise<void> {
+    await this.#client.request(el('iq', { type: 'set' }, el('query', { xmlns: NS.roster }, item)), options);
   }
 
   #manage(type: SubscriptionType, jid: JID | string, status?: string): Token {

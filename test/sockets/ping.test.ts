@@ -25,6 +25,7 @@ test('who does not know the protocol says so, and so does a server for who is no
   const { client } = await rig.online(server);
   const other = (await rig.online(server, { jid: 'juliet@localhost' })).client;
   const { ping: ask } = client.use(ping);
+  void ask(other.jid);
   for (const jid of [other.jid, 'juliet@localhost/nowhere']) {
     await ask(jid).then(
       () => assert.unreachable(),
