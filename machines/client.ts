@@ -4,15 +4,16 @@
  * - `session`: what outlives a connection: the bound JID and the stanzas that are not acknowledged yet
  * - `link`: the connection, from asking where the server is to the pause before the next attempt
  * - `network`: what the platform says about the network
+ * - `presence`: what others are to see, which starts and stops the client
  *
  * Every decision is here and no effect: the shell provides the actors and the inert actions. Stanzas never come here.
  * They flow past, through a gate that only `openGate` and `closeGate` move, and the chart hears the edges: `flow.waiting`,
  * `flow.drained`, `flow.heard`.
  *
  * `session` stands before `link` on purpose: where both answer one event, the session's announcements come first, so that
- * `destroyed` precedes `stopped` and `failure`. (The wanted presence becomes a region of its own beside these.)
+ * `destroyed` precedes `stopped` and `failure`. `presence` stands last, so that `presenceSent` follows `established`.
  */
-import { assign, emit, fromCallback, fromPromise, or, raise, sendTo, setup, stateIn } from 'xstate';
+import { assign, emit, fromCallback, fromPromise, not, or, raise, sendTo, setup, stateIn } from 'xstate';
 import { type BackoffEvent, type BackoffPolicy, backoffMachine, retryDelay } from './backoff.ts';
 import type { Endpoint } from './endpoint.ts';
 import { asFailure, type Failure } from './failure.ts';
@@ -23,6 +24,7 @@ import {
   type TlsPolicy,
   type Trust,
 } from './negotiation.ts';
+import { servicesMachine } from './services.ts';
 import { type StreamOutput, streamMachine } from './stream.ts';
 import {
   hasNextSource,
@@ -89,6 +91,17 @@ export interface RetryPlan {
   readonly at: number;
 }
 
+/** What others are to see. RFC 6121 §4.7 */
+export interface WantedPresence {
+  readonly available: boolean;
+  /** Null is plain availability. */
+  readonly show: 'away' | 'chat' | 'dnd' | 'xa' | null;
+  /** Texts by language tag; the empty tag is the language of the stream. */
+  readonly status: Readonly<Record<string, string>>;
+  /** From -128 to 127. */
+  readonly priority: number;
+}
+
 /** What only the shell can know, as it was at the last look. Times in milliseconds. */
 export interface World {
   /** Since the epoch. */
@@ -130,6 +143,7 @@ export interface ClientContext {
   readonly stopBy: number;
   /** What the shell last saw of the world outside. */
   readonly world: World;
+  readonly presence: WantedPresence;
   /** When an online client was last cut off, in milliseconds since the epoch. */
   readonly offlineSince: number | null;
 }
@@ -138,6 +152,10 @@ export type ClientMachineEvent =
   | { readonly type: 'start' }
   /** End the run within so many milliseconds, or within `shutdownTimeout`. */
   | { readonly type: 'stop'; readonly within?: number }
+  /** What others are to see from now on. */
+  | { readonly type: 'presence.set'; readonly presence: WantedPresence }
+  /** What goes along with presence has changed, such as capabilities. */
+  | { readonly type: 'presence.refresh' }
   /** Verify the connection now. */
   | { readonly type: 'probe' }
   /** The machine woke up from sleep. */
@@ -178,10 +196,15 @@ export type ClientEmitted =
   | { readonly type: 'waiting'; readonly attempt: number; readonly delay: number; readonly reason: Failure }
   /** The server has been silent for long, or somebody wants to know: it is asked for a sign of life. */
   | { readonly type: 'probing' }
+  /** Others can see us: the wanted presence is on its way, in a new session after `online`. */
+  | { readonly type: 'presenceSent'; readonly presence: WantedPresence }
   /** The run ended as asked. */
   | { readonly type: 'stopped' }
   /** The run ended because it cannot go on. */
   | { readonly type: 'failure'; readonly failure: Failure };
+
+/** Nobody is to see us, or nobody said. */
+export const UNAVAILABLE: WantedPresence = { available: false, show: null, status: {}, priority: 0 };
 
 /** What the transport actor is told. */
 export interface TransportInput {
@@ -308,6 +331,7 @@ export const clientMachine = setup({
     stream: streamMachine,
     negotiation: negotiationMachine,
     backoff: backoffMachine,
+    services: servicesMachine,
   },
   actions: {
     // Commands to the shell.
@@ -323,6 +347,10 @@ export const clientMachine = setup({
     dropSession: (_, _params: { reason: Failure | null }) => {},
     /** The same for a session that was never announced: what waits for one goes on waiting. */
     dropFresh: (_, _params: { reason: Failure | null }) => {},
+    /** The wanted presence, before everything else of a new session. */
+    announcePresence: () => {},
+    /** The wanted presence, behind what was sent before. */
+    writePresence: () => {},
     /** Nothing waits any more for a run that is over. */
     endRun: (_, _params: { reason: Failure | null }) => {},
     /** Reads the clock and throws the dice, which are the shell's. */
@@ -418,6 +446,7 @@ export const clientMachine = setup({
         : {},
     ),
     forgetSession: assign({ session: null }),
+    notePresence: assign(({ event }) => (event.type === 'presence.set' ? { presence: event.presence } : {})),
 
     // Announcements and signals between regions.
     signalBound: raise((_, params: { output: NegotiationOutput }) => ({ type: 'session.bound' as const, ...params })),
@@ -427,6 +456,9 @@ export const clientMachine = setup({
     signalExpired: raise({ type: 'session.expired' }),
     /** A signal of its own, so that the session hears of its cut first. */
     signalJudge: raise({ type: 'judge' }),
+    signalStart: raise({ type: 'start' }),
+    /** Behind what the shell has to say of a presence that is stuck on its way out. */
+    leave: sendTo(({ self }) => self, { type: 'stop' }),
     signalStopped: raise({ type: 'run.stopped' }),
     signalFailed: raise({ type: 'run.failed' }),
     emitEstablished: emit(({ context }) => ({ type: 'established' as const, jid: context.jid ?? '' })),
@@ -445,6 +477,7 @@ export const clientMachine = setup({
       delay: context.retry?.delay ?? 0,
       reason: context.failure ?? DEFECT,
     })),
+    emitPresenceSent: emit(({ context }) => ({ type: 'presenceSent' as const, presence: context.presence })),
     emitProbing: emit({ type: 'probing' }),
     emitStopped: emit({ type: 'stopped' }),
     emitFailure: emit(({ context }) => ({ type: 'failure' as const, failure: context.failure ?? DEFECT })),
@@ -471,6 +504,18 @@ export const clientMachine = setup({
       const { maxInitialAttempts } = context.settings;
       return !context.reached && maxInitialAttempts !== null && context.failures + 1 >= maxInitialAttempts;
     },
+    withdrawn: ({ event }) => event.type === 'presence.set' && !event.presence.available,
+    /** The same as before; an object that says the same is the same. */
+    unchanged: ({ context, event }) => event.type === 'presence.set' && event.presence === context.presence,
+    withheld: stateIn({ presence: 'withheld' }),
+    attached: stateIn({ session: { held: 'attached' } }),
+    withoutSession: not(stateIn({ session: 'held' })),
+    runEnding: or([
+      stateIn({ link: 'ending' }),
+      stateIn({ link: { connected: 'leaving' } }),
+      stateIn({ link: { connected: { live: 'draining' } } }),
+    ]),
+    runOver: or([stateIn({ link: 'down' }), stateIn({ link: 'failed' })]),
     owing: ({ context }) => context.owed,
     silent: ({ context: { settings, world } }) => settings.liveness !== null && world.silence >= settings.liveness.idle,
     /** The clock was asleep rather than the server: the deadline passed long before anybody looked. */
@@ -509,6 +554,7 @@ export const clientMachine = setup({
     stuck: false,
     stopBy: 0,
     world: NOWHERE,
+    presence: UNAVAILABLE,
     offlineSince: null,
   }),
   states: {
@@ -551,6 +597,7 @@ export const clientMachine = setup({
         held: {
           description: 'Established.',
           initial: 'attached',
+          invoke: { id: 'services', src: 'services' },
           on: {
             'run.stopped': {
               target: 'none',
@@ -838,7 +885,10 @@ export const clientMachine = setup({
                   invoke: {
                     id: 'prepare',
                     src: 'prepare',
-                    onDone: { target: 'ready', actions: 'signalEstablished' },
+                    onDone: [
+                      { guard: 'withheld', target: 'ready', actions: ['announcePresence', 'signalEstablished'] },
+                      { target: 'ready', actions: 'signalEstablished' },
+                    ],
                     onError: {
                       target: '#client.link.connected.closing',
                       actions: {
@@ -1008,6 +1058,75 @@ export const clientMachine = setup({
       states: {
         online: { description: 'There is one, or nobody knows.', on: { 'network.offline': 'offline' } },
         offline: { description: 'There is none.', on: { 'network.online': 'online' } },
+      },
+    },
+
+    presence: {
+      description: 'What others are to see.',
+      meta: { spec: 'RFC 6121 §4' },
+      initial: 'hidden',
+      states: {
+        hidden: {
+          description: 'Nothing, or nobody said.',
+          on: {
+            'presence.set': [
+              { guard: 'withdrawn', actions: ['notePresence', 'leave'] },
+              { target: 'wanted', actions: 'notePresence' },
+            ],
+          },
+        },
+        wanted: {
+          description: 'Is there a run that can announce it?',
+          always: [
+            { guard: 'runEnding', target: 'returning' },
+            { target: 'withheld', actions: 'signalStart' },
+          ],
+        },
+        returning: {
+          description: 'A run is about to end, and another is wanted.',
+          always: { guard: 'runOver', target: 'withheld', actions: 'signalStart' },
+          on: {
+            'presence.set': [
+              { guard: 'withdrawn', target: 'hidden', actions: 'notePresence' },
+              { actions: 'notePresence' },
+            ],
+          },
+        },
+        withheld: {
+          description: 'Wanted, and the server knows nothing of it.',
+          on: {
+            'session.established': { target: 'announced', actions: 'emitPresenceSent' },
+            'presence.set': [
+              { guard: 'withdrawn', target: 'hidden', actions: ['notePresence', 'leave'] },
+              { target: 'wanted', actions: 'notePresence' },
+            ],
+          },
+        },
+        announced: {
+          description: 'The server has told everybody.',
+          always: { guard: 'withoutSession', target: 'withheld' },
+          on: {
+            'presence.set': [
+              { guard: 'withdrawn', target: 'hidden', actions: ['notePresence', 'writePresence', 'leave'] },
+              { guard: 'runEnding', target: 'returning', actions: 'notePresence' },
+              { guard: 'unchanged' },
+              { guard: 'attached', actions: ['notePresence', 'writePresence', 'emitPresenceSent'] },
+              { target: 'outdated', actions: 'notePresence' },
+            ],
+            'presence.refresh': [{ guard: 'attached', actions: 'writePresence' }, { target: 'outdated' }],
+          },
+        },
+        outdated: {
+          description: 'The server still tells what was wanted before.',
+          always: { guard: 'withoutSession', target: 'withheld' },
+          on: {
+            'session.resumed': { target: 'announced', actions: ['writePresence', 'emitPresenceSent'] },
+            'presence.set': [
+              { guard: 'withdrawn', target: 'hidden', actions: ['notePresence', 'leave'] },
+              { actions: 'notePresence' },
+            ],
+          },
+        },
       },
     },
   },

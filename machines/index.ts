@@ -4,11 +4,13 @@
 import type { AnyStateMachine } from 'xstate';
 import { backoffMachine } from './backoff.ts';
 import { type ClientSettings, clientMachine } from './client.ts';
+import { type DiscoInput, discoMachine } from './disco.ts';
 import { type NegotiationInput, negotiationMachine } from './negotiation.ts';
 import { type SaslInput, saslMachine } from './sasl.ts';
+import { servicesMachine } from './services.ts';
 import { streamMachine } from './stream.ts';
 
-export { backoffMachine, clientMachine, negotiationMachine, saslMachine, streamMachine };
+export { backoffMachine, clientMachine, discoMachine, negotiationMachine, saslMachine, servicesMachine, streamMachine };
 
 /** The settings a client has when nothing is set. */
 export const sampleSettings: ClientSettings = {
@@ -53,6 +55,8 @@ const sampleNegotiation: NegotiationInput = {
   timeout: 60_000,
 };
 
+const sampleDisco: DiscoInput = { domain: 'example.org', timeout: 30_000, limit: 20 };
+
 /** One entry of the catalogue. */
 export interface CatalogueEntry {
   readonly machine: AnyStateMachine;
@@ -87,4 +91,6 @@ export const catalogue = {
     machine: backoffMachine,
     inputs: { default: { delay: 1_000, offline: false }, offline: { delay: 1_000, offline: true } },
   },
+  services: { machine: servicesMachine, inputs: { default: {} } },
+  disco: { machine: discoMachine, inputs: { default: sampleDisco } },
 } satisfies Record<string, CatalogueEntry>;

@@ -1,19 +1,23 @@
 export type { BackoffPolicy } from '../machines/backoff.ts';
-export type { RetryPlan } from '../machines/client.ts';
+export type { RetryPlan, WantedPresence } from '../machines/client.ts';
+export type { DiscoFailure, FoundEntity, Identity, InfoFacts, ItemFacts } from '../machines/disco.ts';
 export type { Endpoint } from '../machines/endpoint.ts';
 export type { Cause, Failure, FailureKind, Retry, Stage } from '../machines/failure.ts';
 export type { Trust } from '../machines/negotiation.ts';
 export type { Features, Security } from '../machines/wire.ts';
-export { Client, createClient, type FilterOptions, type OnceOptions } from './client/client.ts';
-export type { Clock } from './client/clock.ts';
-export type { ListenOptions, Subscription } from './client/emitter.ts';
-export { ConnectionError, describeFailure, QueueFullError, StateError, TimeoutError } from './client/error.ts';
+export {
+  Client,
+  type ConnectedOptions,
+  createClient,
+  type FilterOptions,
+  type OnceOptions,
+  type ReconnectOptions,
+} from './client/client.ts';
 export type { ClientEvents } from './client/events.ts';
 export type { CredentialRequest, CredentialSource, Credentials } from './client/exchange.ts';
 export type { Filter } from './client/filters.ts';
 export type { IqExchange, IqHandler } from './client/inbound.ts';
 export type { ConnectionFacts, InspectedClient, Inspector } from './client/inspect.ts';
-export type { Logger } from './client/log.ts';
 export {
   type ClientOptions,
   type EndpointOption,
@@ -21,12 +25,45 @@ export {
   OptionError,
   type StreamManagementOptions,
 } from './client/options.ts';
+export type { PresenceOptions } from './client/presence.ts';
 export { ReplyError, type RequestOptions } from './client/requests.ts';
-export type { ClientActor, Delivery, Hook, Preparation } from './client/shell.ts';
+export type { ScheduleOptions } from './client/schedules.ts';
+export { type Service, ServiceCycleError, type ServiceHost, type SessionActor } from './client/services.ts';
+export type { Claim, ClientActor, Delivery, Hook, Preparation } from './client/shell.ts';
 export { type ClientSnapshot, type Phase, phaseOf, type StreamManagement, selectRetry } from './client/snapshot.ts';
 export { type Delivered, DeliveryError, type DeliveryState, type Token } from './client/token.ts';
-export type { WaitOptions } from './client/wait.ts';
+export type { Clock } from './clock.ts';
+export type { Emitter, ListenOptions, Subscription } from './emitter.ts';
+export { ConnectionError, describeFailure, QueueFullError, StateError, TimeoutError } from './error.ts';
 export { escapeLocal, JID, JidError, unescapeLocal } from './jid.ts';
+export type { Logger } from './logger.ts';
+export { type Capability, type Caps, caps } from './services/caps.ts';
+export { type Carbon, type Carbons, type CarbonsEvents, carbons } from './services/carbons.ts';
+export { type ClientState, clientState } from './services/clientState.ts';
+export { type Disco, type DiscoQueryOptions, type Discovery, disco } from './services/disco/disco.ts';
+export { DiscoInfo, type DiscoInfoParts, type DiscoItem, DiscoItems } from './services/disco/info.ts';
+export {
+  DiscoError,
+  type DiscoErrorReason,
+  DiscoNode,
+  type DiscoNodeEvents,
+  type IdentityNames,
+  RegisteredFeature,
+  StaticNode,
+} from './services/disco/node.ts';
+export type { Ask, QueryOptions } from './services/disco/queries.ts';
+export { type DiscoServer, discoServer, type Mount } from './services/disco/server.ts';
+export type { FormField, ResultForm } from './services/form.ts';
+export { type Ping, ping } from './services/ping.ts';
+export { type Presences, type PresencesEvents, presences } from './services/presences.ts';
+export {
+  type Roster,
+  type RosterEntry,
+  type RosterEvents,
+  type RosterItem,
+  type RosterSubscription,
+  roster,
+} from './services/roster.ts';
 export { StanzaError, type StanzaErrorOptions, type StanzaErrorType } from './stanza/error.ts';
 export { Iq, type IqType } from './stanza/iq.ts';
 export { Message, type MessageType } from './stanza/message.ts';
@@ -36,6 +73,7 @@ export type { Crossing } from './stream/tap.ts';
 export { type DiscoverOptions, discover, ResolveError, type ResolveSrv, type SrvRecord } from './transport/resolver.ts';
 export type { Connect } from './transport/tcp.ts';
 export type { TlsOptions } from './transport/tls.ts';
+export type { WaitOptions } from './wait.ts';
 export { type Child, Element, el, type Node } from './xml/element.ts';
 export { XmlError } from './xml/error.ts';
 export type { ParserLimits } from './xml/parser.ts';

@@ -1,17 +1,33 @@
+import type { WantedPresence } from '../../machines/client.ts';
+import { type ListenOptions, type Subscription, subscription } from '../emitter.ts';
+import { ABORTED, ConnectionError, StateError } from '../error.ts';
 import type { JID } from '../jid.ts';
 import { elementOf, type Stanza } from '../stanza/stanza.ts';
+import { tended, type WaitOptions, wait } from '../wait.ts';
 import type { Element } from '../xml/element.ts';
-import { type ListenOptions, type Subscription, subscription } from './emitter.ts';
-import { ABORTED, ConnectionError, StateError } from './error.ts';
 import type { ClientEvents } from './events.ts';
 import type { Filter } from './filters.ts';
 import type { IqHandler } from './inbound.ts';
 import { type ClientOptions, resolveOptions } from './options.ts';
+import { type PresenceOptions, readPresence } from './presence.ts';
 import type { RequestOptions } from './requests.ts';
+import { type ScheduleOptions, Schedules } from './schedules.ts';
+import { type Service, Services } from './services.ts';
 import { type ClientActor, type Delivery, type Hook, Shell } from './shell.ts';
 import { type ClientSnapshot, type Phase, view } from './snapshot.ts';
 import type { Token } from './token.ts';
-import { tended, type WaitOptions, wait } from './wait.ts';
+
+/** Options of `connected`. */
+export interface ConnectedOptions extends WaitOptions {
+  /** Sets this presence before (default: leaves it as it is). */
+  readonly presence?: PresenceOptions;
+}
+
+/** Options of `reconnect`; the timeout and the signal are for the start. */
+export interface ReconnectOptions extends WaitOptions {
+  /** Milliseconds for the stop (default: the option of the client of that name). */
+  readonly shutdownTimeout?: number;
+}
 
 /** Options of `once`. */
 export interface OnceOptions<Event> extends WaitOptions {
@@ -32,11 +48,15 @@ export interface FilterOptions {
  */
 export class Client implements AsyncDisposable {
   readonly #shell: Shell;
+  readonly #services: Services;
+  readonly #schedules: Schedules;
   #snapshot: ClientSnapshot | null = null;
 
   /** @throws OptionError naming the option that cannot be used. */
   constructor(options: ClientOptions) {
     this.#shell = new Shell(resolveOptions(options));
+    this.#services = new Services(this, this.#shell);
+    this.#schedules = new Schedules(this.#shell.options.clock, (error) => this.#shell.report(error));
   }
 
   /** The actor behind it, for XState's own tools. What its state tree looks like is not part of the contract. */
@@ -142,6 +162,21 @@ export class Client implements AsyncDisposable {
   }
 
   /**
+   * Stops, and starts again at once: gives up the connection, the attempt in progress or the pause before the next, and resolves
+   * once online, in a new session. A client that is not running is started.
+   *
+   * @throws what `start` throws.
+   */
+  reconnect(options: ReconnectOptions = {}): Promise<void> {
+    return tended(this.#reconnect(options));
+  }
+
+  async #reconnect({ shutdownTimeout, ...options }: ReconnectOptions): Promise<void> {
+    await this.stop(shutdownTimeout === undefined ? {} : { timeout: shutdownTimeout });
+    await this.#start(options);
+  }
+
+  /**
    * A scope in which the client is online: starts it unless it is running, waits to be online, and stops it at the end.
    *
    *     await using scope = await client.connected({ timeout: 10_000 });
@@ -149,11 +184,12 @@ export class Client implements AsyncDisposable {
    * @throws TimeoutError after `timeout`; the client is stopped then.
    * @throws ConnectionError when the run fails or is stopped first.
    */
-  connected(options: WaitOptions = {}): Promise<AsyncDisposable> {
+  connected(options: ConnectedOptions = {}): Promise<AsyncDisposable> {
     return tended(this.#connected(options));
   }
 
-  async #connected(options: WaitOptions): Promise<AsyncDisposable> {
+  async #connected(options: ConnectedOptions): Promise<AsyncDisposable> {
+    if (options.presence) this.setPresence(options.presence);
     if (this.running) await this.#online(options);
     else await this.#start(options);
     return { [Symbol.asyncDispose]: () => this.stop() };
@@ -208,6 +244,22 @@ export class Client implements AsyncDisposable {
     }
   }
 
+  /** What others are to see; what they do see may lag behind. Unavailable until `setPresence` says otherwise. */
+  get presence(): WantedPresence {
+    return this.#shell.actor.getSnapshot().context.presence;
+  }
+
+  /**
+   * Sets what others are to see. An available presence starts the client unless it is running, goes out first in every new
+   * session, and again when it changes; `presenceSent` tells of each time. An unavailable one is written before the client
+   * stops. What was set is the whole of it: what is left out is gone. `start` and `stop` do not change it. RFC 6121 §4
+   *
+   * @throws OptionError naming what cannot be used.
+   */
+  setPresence(presence: PresenceOptions): void {
+    this.#shell.tell({ type: 'presence.set', presence: readPresence(presence, this.presence) });
+  }
+
   /** Ends the pause before the next attempt. */
   retry(): void {
     this.#shell.tell({ type: 'retry' });
@@ -229,6 +281,18 @@ export class Client implements AsyncDisposable {
    */
   send(stanza: Element | Stanza): Token {
     return this.#shell.send(elementOf(stanza));
+  }
+
+  /**
+   * Writes a top-level element that is no stanza: at once, ahead of what is queued and past the filters. Nothing is known of what
+   * becomes of it.
+   *
+   * @throws StateError while no stanza could be written either: unless online, or when hooks run.
+   * @throws TypeError when it is a stanza.
+   * @throws XmlError for what cannot be written.
+   */
+  sendNonza(element: Element): void {
+    if (!this.#shell.writeNonza(element)) throw new StateError('there is no session to write to');
   }
 
   /**
@@ -284,6 +348,27 @@ export class Client implements AsyncDisposable {
     return this.#shell.emitter.on(type, listener, options);
   }
 
+  /** How many listen to an event. */
+  listenerCount(type: keyof ClientEvents): number {
+    return this.#shell.emitter.count(type);
+  }
+
+  /**
+   * Calls back after so many milliseconds, also when the client is stopped meanwhile; a callback that throws or rejects is
+   * reported as `handlerError`, and is repeated all the same.
+   *
+   * @throws StateError when there is a schedule of that name.
+   * @throws RangeError when `delay` is negative or more than 24 days.
+   */
+  schedule(name: string, delay: number, callback: () => unknown, options: ScheduleOptions = {}): Subscription {
+    return this.#schedules.add(name, delay, callback, options);
+  }
+
+  /** Ends a schedule; returns whether there was one of that name. */
+  cancelSchedule(name: string): boolean {
+    return this.#schedules.cancel(name);
+  }
+
   /** Resolves with the next event of a type, that `where` likes. */
   once<T extends keyof ClientEvents>(type: T, options: OnceOptions<ClientEvents[T]> = {}): Promise<ClientEvents[T]> {
     const { where = () => true } = options;
@@ -293,6 +378,24 @@ export class Client implements AsyncDisposable {
       });
       return () => listening.unsubscribe();
     });
+  }
+
+  /**
+   * Adds a service, and before it those it needs. The same service is always the same instance.
+   *
+   * @throws ServiceCycleError when services need each other in a circle.
+   */
+  use<T>(service: Service<T>): T {
+    return this.#services.use(service);
+  }
+
+  /**
+   * Takes a service away with everything it registered.
+   *
+   * @throws StateError while another service needs it.
+   */
+  remove(service: Service<unknown>): void {
+    this.#services.remove(service);
   }
 
   /** An id that is not used twice and that nobody can guess who has not seen another one. */

@@ -1,10 +1,10 @@
+import { StateError } from '../error.ts';
 import { Fifo } from '../fifo.ts';
 import { StanzaError } from '../stanza/error.ts';
 import { Iq } from '../stanza/iq.ts';
 import { Message } from '../stanza/message.ts';
 import { Presence } from '../stanza/presence.ts';
 import { type Element, el } from '../xml/element.ts';
-import { StateError } from './error.ts';
 import type { Filters } from './filters.ts';
 
 /** What an IQ handler is given besides the request. */

@@ -1,9 +1,9 @@
 import type { InspectionEvent } from 'xstate';
 import type { RetryPlan } from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
+import { type Subscription, subscription } from '../emitter.ts';
+import { describeFailure } from '../error.ts';
 import type { Crossing } from '../stream/tap.ts';
-import { type Subscription, subscription } from './emitter.ts';
-import { describeFailure } from './error.ts';
 import type { ClientActor, Shell } from './shell.ts';
 import { type Phase, type StreamManagement, view } from './snapshot.ts';
 

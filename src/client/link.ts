@@ -1,17 +1,16 @@
-import type { Duplex } from 'node:stream';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import { type Failure, isFailure, type Stage } from '../../machines/failure.ts';
-import type { NegotiationEvent, Security, StreamError, StreamEvent, WireCommand } from '../../machines/wire.ts';
+import type { NegotiationEvent, StreamError, StreamEvent, WireCommand } from '../../machines/wire.ts';
 import { NS } from '../namespaces.ts';
 import { isStanzaName } from '../stanza/stanza.ts';
 import { Connection, type ConnectionHandler } from '../stream/connection.ts';
 import { decodeBind, decodeHeader, decodeLegacySession, decodeNonza, parseCount } from '../stream/decode.ts';
 import { BIND_ID, encodeCommand, encodeHeader, FOOTER, LEGACY_SESSION_ID } from '../stream/encode.ts';
+import { footerReceived, transportEnded, transportLost, violation } from '../stream/ending.ts';
+import { type OpeningOptions, open, securityUnder, upgrade } from '../stream/opening.ts';
 import type { Tap } from '../stream/tap.ts';
-import { channelBinding, channelBindings } from '../transport/binding.ts';
+import { channelBinding } from '../transport/binding.ts';
 import { failureOf } from '../transport/failure.ts';
-import { type Connect, type DialOptions, dial } from '../transport/tcp.ts';
-import { secure, securityOf, type TlsOptions } from '../transport/tls.ts';
 import type { Element } from '../xml/element.ts';
 import type { XmlError } from '../xml/error.ts';
 import type { ParserLimits } from '../xml/parser.ts';
@@ -26,15 +25,10 @@ import type { Outgoing } from './token.ts';
 const ACK_EVERY = 50;
 
 /** What a link needs to know, the same for all links of a client. */
-export interface LinkOptions {
-  /** The JID's domain. */
-  readonly domain: string;
+export interface LinkOptions extends OpeningOptions {
   /** The bare JID, shown to the server once the stream is encrypted; null when it is the server's to give. */
   readonly from: string | null;
   readonly lang: string | null;
-  readonly tls: TlsOptions;
-  readonly connect: Connect | undefined;
-  readonly dial: Omit<DialOptions, 'signal'>;
   /** What may arrive before and after authentication. */
   readonly limits: { readonly connecting: ParserLimits; readonly online: ParserLimits };
   /** What is written may have to be changed before it is written again. */
@@ -111,43 +105,17 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   }
 
   async #dial(signal: AbortSignal): Promise<void> {
-    const { connect, dial: dialOptions } = this.#options;
     try {
-      let socket: Duplex = await (connect
-        ? connect(this.endpoint, { signal })
-        : dial(this.endpoint, { ...dialOptions, signal }));
-      if (signal.aborted) {
-        socket.on('error', () => {}).destroy();
-        return;
-      }
-      if (this.endpoint.tls === 'direct') {
+      const socket = await open(this.endpoint, this.#options, signal, () => {
         this.#stage = 'tls';
-        socket = await this.#secure(socket, signal, ['xmpp-client']);
-      }
-      if (signal.aborted) socket.destroy();
-      else this.#connected(socket);
+      });
+      const { limits, now } = this.#options;
+      this.#connection = new Connection(socket, this, limits.connecting, now);
+      this.#stage = 'stream';
+      this.#tell({ type: 'transport.connected', security: securityUnder(this.#connection) });
     } catch (error) {
-      this.#lose(failureOf(error, this.#stage));
+      if (!signal.aborted) this.#lose(failureOf(error, this.#stage));
     }
-  }
-
-  #connected(socket: Duplex): void {
-    const { limits, now } = this.#options;
-    this.#connection = new Connection(socket, this, limits.connecting, now);
-    this.#stage = 'stream';
-    this.#tell({ type: 'transport.connected', security: this.#security() });
-  }
-
-  #secure(socket: Duplex, signal: AbortSignal, alpn?: string[]): ReturnType<typeof secure> {
-    const { tls, domain } = this.#options;
-    return secure(socket, { ...tls, servername: domain, ...(alpn && { alpn }), signal });
-  }
-
-  #security(): Security | null {
-    const socket = this.#connection?.tls ?? null;
-    if (socket === null) return null;
-    const { protocol, cipher, alpn, peer } = securityOf(socket);
-    return { protocol, cipher, alpn: alpn ?? null, bindings: channelBindings(socket), certificate: peer };
   }
 
   /** Nothing is heard of this link any more. */
@@ -219,11 +187,10 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     await null;
     if (connection.finished) return;
     try {
-      if (connection.trailing) throw injected();
       this.#upgrading = true;
-      connection.adopt(await this.#secure(connection.release(), signal));
+      await upgrade(connection, this.#options, signal);
       this.#upgrading = false;
-      const security = this.#security();
+      const security = securityUnder(connection);
       if (security !== null) this.#tell({ type: 'tls.secured', security });
     } catch (error) {
       if (signal.aborted) return;
@@ -355,6 +322,13 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     if (ledger.unacked === 1) this.#tell({ type: 'flow.waiting' });
   }
 
+  /** Writes what is no stanza, uncounted; returns whether stanzas could be written, too. */
+  writeNonza(element: Element): boolean {
+    if (!this.#open || this.#footerSent) return false;
+    this.#write(serialize(element));
+    return true;
+  }
+
   /** At the end of a burst the server is asked what it has. */
   flushing(): void {
     if (!this.#open || this.#footerSent || !this.session.ledger.active) return;
@@ -402,7 +376,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   footer(): void {
     const { tap } = this.#options;
     if (tap.open) tap.show('in', FOOTER);
-    this.#tell({ type: 'stream.footer', failure: this.#byServer('stream', 'closed by the server') });
+    this.#tell(footerReceived(this.#stage));
   }
 
   error(error: XmlError): void {
@@ -410,14 +384,11 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   }
 
   ended(): void {
-    this.#tell({ type: 'transport.ended', failure: this.#byServer('network', 'the connection ended without a word') });
+    this.#tell(transportEnded(this.#stage));
   }
 
   lost(error: Error | null): void {
-    const stage = this.#stage;
-    this.#lose(
-      error ? failureOf(error, stage) : { kind: 'network', stage, text: 'connection closed', retry: 'backoff' },
-    );
+    this.#tell(transportLost(this.#stage, error));
   }
 
   drained(): void {
@@ -474,8 +445,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     if (h === null) this.#violate('bad-format', 'an acknowledgement without a count');
     else
       this.#violate('undefined-condition', 'more was acknowledged than was sent', {
-        h,
-        sent: this.session.ledger.sent,
+        handledTooHigh: { h, sent: this.session.ledger.sent },
       });
   }
 
@@ -518,16 +488,8 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     this.#tell(event);
   }
 
-  #violate(condition: string, text: string, handledTooHigh?: StreamError['handledTooHigh']): void {
-    this.#tell({
-      type: 'stream.violation',
-      failure: { kind: 'protocol', stage: this.#stage, condition, text, retry: 'backoff' },
-      error: { condition, ...(handledTooHigh && { handledTooHigh }) },
-    });
-  }
-
-  #byServer(kind: 'stream' | 'network', text: string): Failure {
-    return { kind, stage: this.#stage, text, retry: 'backoff' };
+  #violate(condition: string, text: string, details?: Pick<StreamError, 'handledTooHigh'>): void {
+    this.#tell(violation(this.#stage, condition, text, details));
   }
 
   #lose(failure: Failure): void {
@@ -552,15 +514,5 @@ function uncounted(session: InboundSession): InboundSession {
     get connected() {
       return session.connected;
     },
-  };
-}
-
-function injected(): Failure {
-  return {
-    kind: 'tls',
-    stage: 'tls',
-    condition: 'injected-data',
-    text: 'data in clear behind <proceed/>',
-    retry: 'backoff',
   };
 }

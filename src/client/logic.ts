@@ -2,16 +2,24 @@
  * The charts with hands and feet: the client machine with every command and actor provided. Made once a process; which
  * client an action belongs to is found by its actor system, so that a client costs no machine of its own.
  */
-import { type AnyActor, assign, fromCallback, fromPromise } from 'xstate';
-import { type ClientMachineEvent, clientMachine, type Session, type World } from '../../machines/client.ts';
+import { type AnyActor, assign, enqueueActions, fromCallback, fromPromise } from 'xstate';
+import {
+  type ClientMachineEvent,
+  clientMachine,
+  type Session,
+  type WantedPresence,
+  type World,
+} from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import type { Failure } from '../../machines/failure.ts';
 import { negotiationMachine } from '../../machines/negotiation.ts';
 import { saslMachine } from '../../machines/sasl.ts';
+import { servicesMachine } from '../../machines/services.ts';
 import { streamMachine } from '../../machines/stream.ts';
 import type { Source } from '../../machines/sweep.ts';
 import type { Exchange } from './exchange.ts';
 import type { Link } from './link.ts';
+import type { SessionMachine } from './services.ts';
 
 type AnyActorSystem = AnyActor['system'];
 
@@ -30,8 +38,13 @@ export interface Effects {
   closeGate(): void;
   holdSession(): void;
   dropSession(reason: Failure | null, announced: boolean): void;
+  announcePresence(presence: WantedPresence): void;
+  writePresence(presence: WantedPresence): void;
   endRun(reason: Failure | null): void;
   observe(): World;
+  /** The machines of services, by name. */
+  readonly sessionMachines: ReadonlyMap<string, SessionMachine>;
+  report(error: unknown): void;
 }
 
 const shells = new WeakMap<AnyActorSystem, Effects>();
@@ -86,10 +99,26 @@ const stream = streamMachine.provide({
   },
 });
 
+const services = servicesMachine.provide({
+  actions: {
+    adjust: enqueueActions(({ context: { running }, enqueue, system }) => {
+      const wanted = shellOf({ system }).sessionMachines;
+      for (const name of running) if (!wanted.has(name)) enqueue.stopChild(name);
+      for (const [id, { logic, input }] of wanted) {
+        // What a machine of somebody's may be is nothing that this one's types could say.
+        if (!running.includes(id)) enqueue.spawnChild(logic as never, { id, input: input() } as never);
+      }
+      enqueue.assign({ running: [...wanted.keys()] });
+    }),
+    reportService: (args) => shellOf(args).report((args.event as { readonly error?: unknown }).error),
+  },
+});
+
 export const clientLogic = clientMachine.provide({
   actors: {
     stream,
     negotiation,
+    services,
     resolve: fromPromise(({ input, system, signal }) =>
       shellOf({ system }).resolve(input.source, input.session, signal),
     ),
@@ -105,6 +134,8 @@ export const clientLogic = clientMachine.provide({
     replay: (args) => shellOf(args).link?.resume(),
     dropSession: (args, params) => shellOf(args).dropSession(params.reason, true),
     dropFresh: (args, params) => shellOf(args).dropSession(params.reason, false),
+    announcePresence: (args) => shellOf(args).announcePresence(args.context.presence),
+    writePresence: (args) => shellOf(args).writePresence(args.context.presence),
     endRun: (args, params) => shellOf(args).endRun(params.reason),
     observe: assign((args) => ({ world: shellOf(args).observe() })),
   },

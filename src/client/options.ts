@@ -1,15 +1,15 @@
 import type { BackoffPolicy } from '../../machines/backoff.ts';
 import type { ClientSettings } from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
+import { type Clock, LONGEST_DELAY, systemClock } from '../clock.ts';
 import { JID, JidError } from '../jid.ts';
+import type { Logger } from '../logger.ts';
 import type { ResolveSrv } from '../transport/resolver.ts';
 import type { Connect, DialOptions } from '../transport/tcp.ts';
 import type { TlsOptions } from '../transport/tls.ts';
 import { CONNECT_LIMITS, ONLINE_LIMITS, type ParserLimits } from '../xml/parser.ts';
-import { type Clock, LONGEST_DELAY, systemClock } from './clock.ts';
 import type { CredentialSource } from './exchange.ts';
 import type { Inspector } from './inspect.ts';
-import type { Logger } from './log.ts';
 
 /** A place to connect to. */
 export interface EndpointOption {

@@ -1,6 +1,6 @@
+import { QueueFullError } from '../error.ts';
 import { Fifo } from '../fifo.ts';
 import type { Element } from '../xml/element.ts';
-import { QueueFullError } from './error.ts';
 import type { Filters } from './filters.ts';
 import type { DeliveryState, Outgoing } from './token.ts';
 

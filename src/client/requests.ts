@@ -1,10 +1,10 @@
+import type { Clock } from '../clock.ts';
+import { StateError } from '../error.ts';
 import { JID } from '../jid.ts';
 import { readStanzaError } from '../stanza/error.ts';
+import { type WaitOptions, wait } from '../wait.ts';
 import type { Element } from '../xml/element.ts';
-import type { Clock } from './clock.ts';
-import { StateError } from './error.ts';
 import { DeliveryError, type Outgoing } from './token.ts';
-import { type WaitOptions, wait } from './wait.ts';
 
 /** `timeout` counts from the call. */
 export interface RequestOptions extends WaitOptions {

@@ -1,9 +1,11 @@
 import { type ActorRefFrom, createActor } from 'xstate';
-import type { ClientMachineEvent, Session as HeldSession, World } from '../../machines/client.ts';
+import type { ClientMachineEvent, Session as HeldSession, WantedPresence, World } from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import { type Failure, isFailure } from '../../machines/failure.ts';
 import type { Source } from '../../machines/sweep.ts';
 import type { Features } from '../../machines/wire.ts';
+import { Emitter } from '../emitter.ts';
+import { ABORTED, ConnectionError, StateError } from '../error.ts';
 import { JID } from '../jid.ts';
 import { NS } from '../namespaces.ts';
 import { SaltedPasswordCache } from '../sasl/salted-password.ts';
@@ -15,8 +17,6 @@ import { Tap } from '../stream/tap.ts';
 import { causeOf, failureOf } from '../transport/failure.ts';
 import { discover } from '../transport/resolver.ts';
 import { Attributes, Element, el } from '../xml/element.ts';
-import { Emitter } from './emitter.ts';
-import { ABORTED, ConnectionError, StateError } from './error.ts';
 import type { ClientEvents } from './events.ts';
 import { Exchange } from './exchange.ts';
 import { Filters } from './filters.ts';
@@ -27,7 +27,9 @@ import { attachLogger } from './log.ts';
 import { clientLogic, type Effects, register } from './logic.ts';
 import { type EndpointOption, OptionError, type ResolvedOptions, readEndpoint } from './options.ts';
 import { Outbox } from './outbox.ts';
+import { presenceElement } from './presence.ts';
 import { type RequestOptions, Requests } from './requests.ts';
+import type { SessionMachine } from './services.ts';
 import type { Session } from './session.ts';
 import { Outgoing, type Token } from './token.ts';
 
@@ -61,6 +63,9 @@ export interface Preparation {
 
 export type Hook = (preparation: Preparation) => unknown;
 
+/** Looks at a message and says whether it is its own business. */
+export type Claim = (message: Message) => boolean;
+
 /**
  * Everything of a client that is not its chart: it carries out what the chart commands, keeps what must not be in a chart,
  * and moves stanzas.
@@ -75,6 +80,8 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   readonly requests: Requests;
   readonly outbox: Outbox;
   hooks: readonly Hook[] = [];
+  #claims: readonly Claim[] = [];
+  readonly sessionMachines = new Map<string, SessionMachine>();
   link: Link | null = null;
   /** The session that is held, if one is. */
   session: Session | null = null;
@@ -158,6 +165,12 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     return new Outgoing(fresh, identified(stanza, fresh), report);
   }
 
+  /** Writes what is no stanza, if the gate is open; returns whether it is. */
+  writeNonza(element: Element): boolean {
+    if (isStanzaName(element.name) && element.namespace === NS.client) throw new TypeError('a stanza is no nonza');
+    return this.link?.writeNonza(element) ?? false;
+  }
+
   readonly #reportListener = (error: unknown): void => this.report(error);
 
   /** An id that is not used twice and that nobody can guess who has not seen another one. */
@@ -210,6 +223,14 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     }
     this.outbox.clear('lost', error, announced && !resend ? 'everyone' : 'hooks');
     this.outbox.unshift(again);
+  }
+
+  announcePresence(presence: WantedPresence): void {
+    this.send(presenceElement(presence), true);
+  }
+
+  writePresence(presence: WantedPresence): void {
+    this.send(presenceElement(presence));
   }
 
   /** Nothing waits any more for a run that is over. */
@@ -340,7 +361,27 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   }
 
   message(message: Message): void {
-    this.emitter.emit('message', message);
+    if (this.#claims.length === 0 || !this.#isClaimed(message)) this.emitter.emit('message', message);
+  }
+
+  #isClaimed(message: Message): boolean {
+    return this.#claims.some((claim) => {
+      try {
+        return claim(message);
+      } catch (error) {
+        this.report(error, message.element);
+        return true;
+      }
+    });
+  }
+
+  /** Has `claim` see every message before it is told. Returns what ends that. */
+  claimMessages(claim: Claim): () => void {
+    const entry: Claim = (message) => claim(message);
+    this.#claims = [...this.#claims, entry];
+    return () => {
+      this.#claims = this.#claims.filter((other) => other !== entry);
+    };
   }
 
   presence(presence: Presence): void {

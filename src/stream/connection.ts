@@ -120,9 +120,16 @@ export class Connection {
     this.#listen();
   }
 
+  /** Sends what is pending, and then that nothing more will come; the peer may go on speaking. */
+  finish(): void {
+    if (this.#finished) return;
+    this.flush();
+    this.#finished = true;
+    this.#socket.end();
+  }
+
   /** Sends what is pending, then closes both ways. */
   end(): void {
-    if (this.#finished) return;
     this.flush();
     this.#finished = true;
     this.#socket.end(() => this.#socket.destroy());

@@ -13,11 +13,16 @@ export const LEGACY_SESSION_ID = 'session';
  *
  * @see RFC 6120 §4.7.1
  */
-export function encodeHeader(to: string, from: string | null, lang: string | null): string {
+export function encodeHeader(
+  to: string,
+  from: string | null,
+  lang: string | null,
+  namespace: string = NS.client,
+): string {
   const sender = from === null ? '' : ` from="${escapeAttribute(from)}"`;
   const language = lang === null ? '' : ` xml:lang="${escapeAttribute(lang)}"`;
   return (
-    `<?xml version="1.0"?><stream:stream xmlns="${NS.client}" xmlns:stream="${NS.stream}"` +
+    `<?xml version="1.0"?><stream:stream xmlns="${escapeAttribute(namespace)}" xmlns:stream="${NS.stream}"` +
     `${sender} to="${escapeAttribute(to)}" version="1.0"${language}>`
   );
 }

@@ -182,7 +182,9 @@ export class Connection implements Negotiable {
       if (work !== undefined) void this.#wait(work);
     } else if (element.namespace === NS.client && STANZAS.has(element.name)) this.#session.receive(element);
     else if (element.namespace === NS.sm) this.#manage(element, this.#session);
-    else this.fail('unsupported-stanza-type');
+    else if (element.namespace === NS.csi && this.#host.settings.csi) {
+      this.#session.clientState = element.name === 'inactive' ? 'inactive' : 'active';
+    } else this.fail('unsupported-stanza-type');
   }
 
   /** Lets nothing in until `work` is done. */

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import type { Endpoint } from '../../machines/endpoint.ts';
-import type { Clock } from '../client/clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Connect } from '../transport/tcp.ts';
 import type { Direction, DropKind } from './faults.ts';
 

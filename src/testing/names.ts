@@ -15,7 +15,11 @@ export const NS = {
   sm: 'urn:xmpp:sm:3',
   ping: 'urn:xmpp:ping',
   roster: 'jabber:iq:roster',
+  rosterVersions: 'urn:xmpp:features:rosterver',
   version: 'jabber:iq:version',
+  carbons: 'urn:xmpp:carbons:2',
+  forward: 'urn:xmpp:forward:0',
+  csi: 'urn:xmpp:csi:0',
   discoInfo: 'http://jabber.org/protocol/disco#info',
   discoItems: 'http://jabber.org/protocol/disco#items',
 } as const;

@@ -63,11 +63,13 @@ export class Negotiation {
   }
 
   #sessionFeatures(): Element[] {
-    const { session, sm } = this.#host.settings;
+    const { session, sm, csi, rosterVersions } = this.#host.settings;
     const features = [el('bind', { xmlns: NS.bind })];
     const optional = session === 'optional' && el('optional');
     if (session !== 'none') features.push(el('session', { xmlns: NS.session }, optional));
     if (sm !== false) features.push(el('sm', { xmlns: NS.sm }));
+    if (csi) features.push(el('csi', { xmlns: NS.csi }));
+    if (rosterVersions) features.push(el('ver', { xmlns: NS.rosterVersions }));
     return features;
   }
 

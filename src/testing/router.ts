@@ -1,8 +1,10 @@
 import { JID } from '../jid.ts';
 import { type Element, el } from '../xml/element.ts';
 import { serialize } from '../xml/serializer.ts';
+import { copy, isCopied } from './carbons.ts';
 import type { Registry } from './registry.ts';
 import { failure, isAnswerable, type StanzaCondition } from './replies.ts';
+import { Rosters } from './roster.ts';
 import { serve } from './services.ts';
 import type { Session } from './session.ts';
 import type { Settings } from './settings.ts';
@@ -12,11 +14,13 @@ export class Router {
   readonly #domain: string;
   readonly #registry: Registry;
   readonly #settings: () => Settings;
+  readonly #rosters: Rosters;
 
   constructor(domain: string, registry: Registry, settings: () => Settings) {
     this.#domain = domain;
     this.#registry = registry;
     this.#settings = settings;
+    this.#rosters = new Rosters(registry);
   }
 
   /** Routes a stanza that a client sent. */
@@ -28,6 +32,7 @@ export class Router {
     if (direct !== undefined) direct.send(stanza);
     else if (to === undefined && stanza.name === 'presence') this.#broadcast(from, stanza);
     else this.#refuse(from, stanza, this.#forward(from, stanza, to));
+    if (stanza.name === 'message' && isCopied(stanza)) this.#copy(from, stanza, to);
   }
 
   /** A session is over: its presence ends, and what it never got goes back. */
@@ -63,7 +68,7 @@ export class Router {
   #iq(from: Session, request: Element, target: JID): StanzaCondition | undefined {
     const isOwn = target.local === undefined || target.toString() === from.bare;
     if (!isOwn) return 'service-unavailable';
-    const answer = isAnswerable(request) ? serve(request, from, this.#settings().services) : undefined;
+    const answer = isAnswerable(request) ? serve(request, from, this.#settings().services, this.#rosters) : undefined;
     if (answer !== undefined) from.send(answer.with({ to: from.full }));
     return undefined;
   }
@@ -76,6 +81,17 @@ export class Router {
     const recipients = this.#available(target.bare.toString(), type === 'headline');
     sendAll(recipients, stanza);
     return recipients.length === 0 && type !== 'headline' ? 'service-unavailable' : undefined;
+  }
+
+  /** What one resource says or hears, the others of its account are told that want to know (XEP-0280). */
+  #copy(from: Session, stanza: Element, to: string | undefined): void {
+    const target = parse(to ?? from.bare);
+    if (target === undefined) return;
+    const bare = target.bare.toString();
+    const direct = this.#registry.get(target.toString());
+    const recipients = direct === undefined ? this.#available(bare, false) : [direct];
+    copy(stanza, 'sent', this.#registry.of(from.bare), [from, ...recipients]);
+    if (bare !== from.bare) copy(stanza, 'received', this.#registry.of(bare), recipients);
   }
 
   /** The sessions that get a message to their bare JID: those of a priority that is not negative, or the best of them. */

@@ -1,12 +1,14 @@
 import { type Element, el } from '../xml/element.ts';
+import { carbons } from './carbons.ts';
 import { NS } from './names.ts';
 import { failure, result } from './replies.ts';
+import type { Rosters } from './roster.ts';
 import type { Session } from './session.ts';
 import type { Service } from './settings.ts';
 
 const NAME = 'xstanza test server';
 
-const FEATURES = [NS.discoInfo, NS.discoItems, NS.ping, NS.version, NS.roster];
+const FEATURES = [NS.discoInfo, NS.discoItems, NS.ping, NS.version, NS.roster, NS.carbons];
 
 function discoInfo(request: Element): Element {
   const account = request.attr('to')?.includes('@') || request.attr('to') === undefined;
@@ -25,19 +27,12 @@ function version(request: Element): Element {
   return result(request, el('query', { xmlns: NS.version }, el('name', {}, NAME), el('version', {}, '1')));
 }
 
-/** Everybody hears of everybody, but nobody has a roster. */
-function roster(request: Element): Element {
-  return request.attr('type') === 'get'
-    ? result(request, el('query', { xmlns: NS.roster }))
-    : failure(request, 'not-allowed');
-}
-
 const SERVICES: ReadonlyMap<string, Service> = new Map([
   [NS.discoInfo, discoInfo],
   [NS.discoItems, discoItems],
   [NS.ping, (request: Element) => result(request)],
   [NS.version, version],
-  [NS.roster, roster],
+  [NS.carbons, carbons],
   [NS.session, (request: Element) => result(request)],
 ]);
 
@@ -45,10 +40,16 @@ const SERVICES: ReadonlyMap<string, Service> = new Map([
  * Answers an IQ request to the server or to the sender's own account. `own` goes first; what nobody knows is
  * `service-unavailable` (RFC 6120 §8.4).
  */
-export function serve(request: Element, session: Session, own: Readonly<Record<string, Service>>): Element | undefined {
+export function serve(
+  request: Element,
+  session: Session,
+  own: Readonly<Record<string, Service>>,
+  rosters: Rosters,
+): Element | undefined {
   const [payload, ...more] = request.elements;
   if (payload === undefined || more.length > 0) return failure(request, 'bad-request');
   if (Object.hasOwn(own, payload.namespace)) return own[payload.namespace]?.(request, session);
+  if (payload.namespace === NS.roster) return rosters.serve(request, session);
   const known = SERVICES.get(payload.namespace);
   if (known === undefined) return failure(request, 'service-unavailable');
   return payload.attr('node') === undefined ? known(request, session) : failure(request, 'item-not-found');

@@ -40,6 +40,12 @@ export class Session {
   readonly bare: string;
   /** The presence it last broadcast, with its `from`; none while it is unavailable. */
   presence: Element | undefined;
+  /** What it said of its user (XEP-0352); `active` again after a resumption. */
+  clientState: 'active' | 'inactive' = 'active';
+  /** Whether it wants copies of what the other resources say and hear (XEP-0280). */
+  carbons = false;
+  /** Whether it asked for the roster, and so is told of changes (RFC 6121 §2.1.6). */
+  interested = false;
   readonly #owner: SessionOwner;
   #link: Link | undefined;
   #management: Management | undefined;
@@ -169,6 +175,7 @@ export class Session {
   resume(link: Link): void {
     clearTimeout(this.#timer);
     this.#link = link;
+    this.clientState = 'active';
     link.send(el('resumed', { xmlns: NS.sm, previd: this.smId, h: this.handled }));
     for (const { text, stanza } of this.#management?.ledger.unacked ?? []) link.send(text, stanza);
   }

@@ -57,6 +57,10 @@ export interface Settings {
   readonly session: 'none' | 'optional' | 'required';
   /** Stream management, on with its defaults by default. */
   readonly sm: SmSettings | false;
+  /** Client state indication (XEP-0352), announced and kept in `session.clientState`, but without any effect; true by default. */
+  readonly csi: boolean;
+  /** Whether it announces that rosters have versions (RFC 6121 §2.6); true by default. */
+  readonly rosterVersions: boolean;
   /** Chooses the resource, knowing what the client wished for; by default the wish, or a random one. */
   readonly resource: (wish: string | undefined) => string;
   /** Who gets a message to a bare JID: one session, of the highest priority, or all of them. `highest` by default. */
@@ -83,6 +87,8 @@ export const DEFAULT_SETTINGS: Settings = {
   scram: {},
   session: 'none',
   sm: {},
+  csi: true,
+  rosterVersions: true,
   resource: (wish) => wish ?? randomUUID(),
   bareMessages: 'highest',
   services: {},

@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import pRetry from 'p-retry';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import { hostOf } from '../idna.ts';
+import type { Logger } from '../logger.ts';
 import { unlessAborted } from './abort.ts';
 
 /** One SRV record, in the shape that Node gives it. `name` is the target. */
@@ -27,6 +28,8 @@ export interface DiscoverOptions {
   readonly random?: () => number;
   /** Ends the discovery at once. */
   readonly signal?: AbortSignal;
+  /** Hears what the name servers say. */
+  readonly logger?: Logger;
   /** Whether to ask for direct TLS (XEP-0368). Default true. */
   readonly direct?: boolean;
   /** Whether to ask for STARTTLS (RFC 6120). Default true. */
@@ -101,6 +104,11 @@ async function lookUp(service: Service, host: string, options: DiscoverOptions):
   }
 }
 
+function describe(answer: Answer): string {
+  if ('records' in answer) return `${answer.records.length} records`;
+  return 'declined' in answer ? 'declined' : 'no answer';
+}
+
 /** One record of the same priority, drawn with a chance in proportion to its weight (RFC 2782). */
 function draw(records: readonly Target[], random: () => number): Target {
   // Those without weight go first, so that they win only when the number drawn is 0.
@@ -147,7 +155,13 @@ export async function discover(domain: string, options: DiscoverOptions = {}): P
   const fallback = services.slice(0, 1).map(({ port, tls }): Endpoint => ({ host, port, tls, source: 'fallback' }));
   if (isIP(host) !== 0 || host === 'localhost' || host.endsWith('.localhost')) return fallback;
 
-  const answers = await Promise.all(services.map((service) => lookUp(service, host, options)));
+  const answers = await Promise.all(
+    services.map(async (service) => {
+      const answer = await lookUp(service, host, options);
+      options.logger?.debug(`${service.label}.${host}: ${describe(answer)}`);
+      return answer;
+    }),
+  );
   const records = answers.flatMap((answer) => ('records' in answer ? answer.records : []));
   if (records.length > 0) {
     return inOrder(records, random)

@@ -1,8 +1,8 @@
 /** What a client does with stanzas, listeners and waits. Its connections are tested over sockets. */
 import * as assert from 'uvu/assert';
 import type { Client } from '../../src/client/client.ts';
-import { ConnectionError, StateError, TimeoutError } from '../../src/client/error.ts';
 import { DeliveryError } from '../../src/client/token.ts';
+import { ConnectionError, StateError, TimeoutError } from '../../src/error.ts';
 import { StanzaError } from '../../src/stanza/error.ts';
 import { Message } from '../../src/stanza/message.ts';
 import { type Element, el } from '../../src/xml/element.ts';
@@ -72,7 +72,7 @@ test(
   }),
 );
 
-test('no id is used twice, by one client or by two', () => {
+test('X-38: no id is used twice, by one client or by two', () => {
   const ids = [pair().client, pair().client].flatMap((client) => Array.from({ length: 100 }, () => client.newId()));
   assert.is(new Set(ids).size, 200);
 });

@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert';
 import type { Failure } from '../../machines/failure.ts';
 import type { Choice } from '../../machines/sasl.ts';
-import { describeFailure } from '../../src/client/error.ts';
 import { type CredentialRequest, type CredentialSource, Exchange } from '../../src/client/exchange.ts';
+import { describeFailure } from '../../src/error.ts';
 import { SaltedPasswordCache } from '../../src/sasl/salted-password.ts';
 import { createServerMechanism } from '../../src/testing/sasl.ts';
 import { suite } from '../harness.ts';

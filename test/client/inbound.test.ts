@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
-import { StateError } from '../../src/client/error.ts';
 import { Filters } from '../../src/client/filters.ts';
 import { Inbound, type InboundSession, type IqExchange, type IqHandler } from '../../src/client/inbound.ts';
+import { StateError } from '../../src/error.ts';
 import { StanzaError } from '../../src/stanza/error.ts';
 import { type Element, el } from '../../src/xml/element.ts';
 import { suite } from '../harness.ts';

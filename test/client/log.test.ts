@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert';
-import { Emitter } from '../../src/client/emitter.ts';
 import type { ClientEvents } from '../../src/client/events.ts';
-import { attachLogger, type Logger } from '../../src/client/log.ts';
+import { attachLogger } from '../../src/client/log.ts';
+import { Emitter } from '../../src/emitter.ts';
+import type { Logger } from '../../src/logger.ts';
 import { Message } from '../../src/stanza/message.ts';
 import { el } from '../../src/xml/element.ts';
 import { suite } from '../harness.ts';
@@ -47,7 +48,7 @@ for (const [type, [event, line]] of Object.entries(LINES) as [keyof ClientEvents
   });
 }
 
-test('a logger that can make others is asked for one', () => {
+test('N-07: a logger that can make others is asked for one', () => {
   const { lines, log } = logger('child ');
   const asked: unknown[] = [];
   const parent = {

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../src/client/clock.ts';
 import { type ClientOptions, OptionError, readEndpoint, resolveOptions } from '../../src/client/options.ts';
+import { systemClock } from '../../src/clock.ts';
 import { JID } from '../../src/jid.ts';
 import { CONNECT_LIMITS, ONLINE_LIMITS } from '../../src/xml/parser.ts';
 import { suite } from '../harness.ts';

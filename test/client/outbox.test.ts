@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { QueueFullError } from '../../src/client/error.ts';
 import type { Filter } from '../../src/client/filters.ts';
 import { Outgoing } from '../../src/client/token.ts';
+import { QueueFullError } from '../../src/error.ts';
 import { type Element, el } from '../../src/xml/element.ts';
 import { XmlError } from '../../src/xml/error.ts';
 import { suite } from '../harness.ts';

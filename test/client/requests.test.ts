@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert';
 import { SimulatedClock } from 'xstate';
-import { StateError, TimeoutError } from '../../src/client/error.ts';
 import { accepts, ReplyError, type RequestOptions, Requests } from '../../src/client/requests.ts';
 import { DeliveryError, Outgoing } from '../../src/client/token.ts';
+import { StateError, TimeoutError } from '../../src/error.ts';
 import { JID } from '../../src/jid.ts';
 import { StanzaError } from '../../src/stanza/error.ts';
 import { type Element, el } from '../../src/xml/element.ts';

@@ -24,7 +24,7 @@ export const SETTINGS: ClientSettings = {
 /** Milliseconds a stream may take to end once it was asked to: the peer's footer, then the connection. */
 export const CLOSING_TIME = SETTINGS.shutdownTimeout + 1_000;
 
-const EMITTED = /^(established|resumed|suspended|destroyed|online|waiting|stopped|failure)\b/;
+const EMITTED = /^(established|resumed|suspended|destroyed|online|waiting|stopped|failure|presenceSent)\b/;
 
 const atOnce = setup({ types: { output: {} as SaslOutput } }).createMachine({
   initial: 'done',

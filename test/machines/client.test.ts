@@ -24,7 +24,7 @@ orders('first connect', () => {
   client.bind();
   assert.equal(client.log(), ['write bind -', 'write enable true -', 'openGate hooks', 'holdSession']);
   client.prepared();
-  assert.equal(client.log(), ['openGate everyone', 'established', 'online anew after 0']);
+  assert.equal(client.log(), ['openGate everyone', 'established', 'online anew after 0', 'adjust']);
 });
 
 orders('drop without SM', () => {

@@ -21,7 +21,7 @@ const host = (client: ClientRig) => client.context.endpoint?.host;
 
 const sweeps = chart('machines/client: sweeps');
 
-sweeps('the sources are asked one after the other, each with what it needs', () => {
+sweeps('N-78: the sources are asked one after the other, each with what it needs', () => {
   const client = new ClientRig().online();
   const { session } = client.context;
   client.lose().wait();

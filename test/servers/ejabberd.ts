@@ -124,7 +124,7 @@ function configuration(
       mod_disco: {},
       mod_ping: {},
       mod_pubsub: { plugins: ['flat', 'pep'] },
-      mod_roster: {},
+      mod_roster: { versioning: true },
       mod_stream_mgmt: { resume_timeout: resumeSeconds },
       mod_version: {},
       ...(version === '24.12' ? { mod_auth_fast: {}, mod_scram_upgrade: {} } : {}),

@@ -22,6 +22,7 @@ const MODULES = [
   'smacks',
   'carbons',
   'csi',
+  'csi_simple',
   'pep',
   'version',
   'admin_shell',
@@ -93,6 +94,8 @@ c2s_require_encryption = true
 ssl = { ${context} }
 c2s_direct_tls_ssl = { ${context} }
 smacks_hibernation_time = ${resumeSeconds}
+-- What is sent to an inactive client is held back again at once after something could not wait.
+csi_resume_inactive_delay = 0
 -- "auto" would hold for the first connection only.
 tls_server_end_point_hash = ${lua(fingerprint)}
 

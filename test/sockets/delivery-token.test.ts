@@ -35,7 +35,7 @@ async function fails(token: Token, state: DeliveryState): Promise<Error | null> 
   return token.error;
 }
 
-test('B.3: sent, and acked once the server says so', async (rig) => {
+test('B.3, N-91: sent, and acked once the server says so', async (rig) => {
   const { client, peer } = await online(rig);
   const { token, states } = send(client, 1);
   await said(peer, 1);
@@ -141,7 +141,7 @@ test('B.3, P-10: what is not XML fails, nothing of it is written, and the next i
   assert.is(await token, 'acked');
 });
 
-test('B.3, X-45: what is no stanza fails, and so does an error without an error', async (rig) => {
+test('B.3, X-45a: what is no stanza fails, and so does an error without an error', async (rig) => {
   const { client, peer } = await online(rig);
   for (const stanza of [
     el('r', { xmlns: 'urn:xmpp:sm:3' }),

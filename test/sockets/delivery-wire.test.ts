@@ -194,7 +194,7 @@ test('P-18, P-19, P-20, P-25: behind our footer nothing is written, whatever we 
   assert.match(peer.received, /<a xmlns="urn:xmpp:sm:3" h="0"\/><\/stream:stream>$/);
 });
 
-test('E-32: a stop comes behind what was sent before it, also what a filter has', async (rig) => {
+test('E-32, X-32: a stop comes behind what was sent before it, also what a filter has', async (rig) => {
   const { client, peer } = await online(rig);
   client.filter('outbound', (stanza) => sleep(2).then(() => stanza));
   const tokens = messages(1, 2, 3).map((message) => client.send(message));
@@ -209,7 +209,7 @@ test('E-32: a stop comes behind what was sent before it, also what a filter has'
   assert.equal(await Promise.all(tokens), ['acked', 'acked', 'acked']);
 });
 
-test('E-32: a stop does not wait for a filter for longer than it has', async (rig) => {
+test('E-32, X-32: a stop does not wait for a filter for longer than it has', async (rig) => {
   const { client, peer } = await online(rig);
   client.filter('outbound', () => new Promise(() => {}));
   const token = client.send(message(1));
@@ -221,7 +221,7 @@ test('E-32: a stop does not wait for a filter for longer than it has', async (ri
 
 // White space.
 
-test('X-49: white space now and then if it is wished for, also after a resumption; none otherwise', async (rig) => {
+test('X-49a, X-49b: white space now and then if it is wished for, also after a resumption; none otherwise', async (rig) => {
   const { peer, next } = await online(rig, { whitespaceKeepalive: 2 });
   assert.match((await peer.raw()).toString(), /^ +$/);
   assert.match((await peer.raw()).toString(), /^ +$/);

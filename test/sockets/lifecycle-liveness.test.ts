@@ -189,7 +189,7 @@ for (const [name, hint] of Object.entries(HINTS)) {
 
 const EVERY = 300_000;
 
-test('X-49: white space now and then', async (rig) => {
+test('X-49b: white space now and then', async (rig) => {
   const { clock, server } = await live(
     rig,
     'bind',
@@ -204,7 +204,7 @@ test('X-49: white space now and then', async (rig) => {
   await server.done();
 });
 
-test('X-49: also after a resumption', async (rig) => {
+test('X-49b: also after a resumption', async (rig) => {
   const clock = new SimulatedClock();
   const server = await rig.scripted([
     async (peer) => {
@@ -230,7 +230,7 @@ test('X-49: also after a resumption', async (rig) => {
   await server.done();
 });
 
-test('X-49: none unless it is asked for', async (rig) => {
+test('X-49a: none unless it is asked for', async (rig) => {
   const { client, clock, server } = await live(rig, 'bind', (peer) => peer.expect('presence'), { liveness: false });
   clock.increment(24 * EVERY);
   client.send(el('presence'));

@@ -116,7 +116,7 @@ test('online says how long the client was not', async (rig) => {
   assert.equal(gaps, [[true, 300]]);
 });
 
-test('N-32, N-92, N-81: what was negotiated', async (rig) => {
+test('N-32, N-92, N-81, X-35: what was negotiated', async (rig) => {
   const server = await rig.server({ sm: { max: 77 } });
   const { client } = await rig.online(server);
   const { features, trust, endpoint, streamManagement } = client.getSnapshot();

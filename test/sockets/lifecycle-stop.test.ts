@@ -66,7 +66,7 @@ for (const step of STEPS) {
   });
 }
 
-test('C.8.3, E-5, P-26: stop does not wait for ever for a footer', async (rig) => {
+test('C.8.3, E-5, P-26, X-32: stop does not wait for ever for a footer', async (rig) => {
   const server = await rig.server();
   const { client, journal } = await rig.online(server, { shutdownTimeout: 5 });
   server.drop('silence');

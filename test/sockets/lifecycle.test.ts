@@ -42,7 +42,7 @@ test('C.8.4: when established is told, the full JID and fresh features are known
   assert.equal(seen, [`${JID}/given`, `${JID}/given`, true, true]);
 });
 
-test('B.1 drop without stream management: suspended and destroyed at once, then a new session', async (rig) => {
+test('B.1 drop without stream management: suspended and destroyed at once, then a new session (N-16)', async (rig) => {
   const server = await rig.server({ sm: false });
   const { journal, sockets } = await rig.online(server);
   journal.read();
@@ -51,7 +51,7 @@ test('B.1 drop without stream management: suspended and destroyed at once, then 
   assert.equal(journal.read(), ['suspended network', 'destroyed network', 'waiting 1 network', ...BACK]);
 });
 
-test('B.1 drop with stream management: resumed, and nothing else (N-13, N-51, E-8)', async (rig) => {
+test('B.1 drop with stream management: resumed, and nothing else (N-08, N-13, N-51, E-8)', async (rig) => {
   const server = await rig.server();
   const { client, journal, sockets } = await rig.online(server);
   client.on('suspended', () => journal.note(`established ${client.established}, suspended ${client.suspended}`));
@@ -155,7 +155,7 @@ test('B.1 conflict without stream management: the run is over', (rig) => conflic
 test('B.1 conflict with stream management: the run is over, and the session is not asked back', (rig) =>
   conflict(rig, {}));
 
-test('E-7, N-50, N-52: suspended and destroyed carry their reason', async (rig) => {
+test('E-7, N-50, N-52, X-24d, X-33a: suspended and destroyed carry their reason', async (rig) => {
   const server = await rig.server({ sm: false });
   const { client, journal } = await rig.online(server);
   const reasons: unknown[] = [];

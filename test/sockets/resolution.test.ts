@@ -166,7 +166,7 @@ test('a location that cannot be read is none, and no reason to hammer', async (r
   assert.equal(dialed, [server.endpoint, server.endpoint]);
 });
 
-test('N-67, N-68, N-70, N-72: records of both kinds, by priority', async (rig) => {
+test('X-21a, X-26a, X-28a, N-67, N-68, N-70, N-72: records of both kinds, by priority', async (rig) => {
   const { client, queries, ...subject } = await inZone(rig, ({ directPort }) => ({
     [STARTTLS]: [srv(30, 4), srv(10, 1)],
     [DIRECT]: [srv(25, directPort), srv(20, 2)],
@@ -220,7 +220,7 @@ test('N-69: a domain that declines STARTTLS alone', async (rig) => {
   );
 });
 
-test('N-71: no records, hence the port of XMPP at the domain itself', async (rig) => {
+test('N-71, X-26b: no records, hence the port of XMPP at the domain itself', async (rig) => {
   const { client, dialed } = await inZone(rig, () => ({}), { maxInitialAttempts: 1 });
   const { failure } = await refusal(client);
   const fallback: Endpoint = { host: DOMAIN, port: 5222, tls: 'starttls', source: 'fallback' };
@@ -338,7 +338,7 @@ function pipe(port: number): Duplex {
 }
 
 for (const tls of ['starttls', 'direct'] as const) {
-  test(`E-18: connect gives any stream, here under ${tls}`, async (rig) => {
+  test(`E-18, N-93: connect gives any stream, here under ${tls}`, async (rig) => {
     const server = await rig.server();
     const endpoint = tls === 'direct' ? server.directEndpoint : server.endpoint;
     const seen: Endpoint[] = [];

@@ -56,7 +56,7 @@ test('the strongest that both have, in whatever order the server offers them', a
   }
 });
 
-test('mechanisms: the order that was set, and no other mechanism', async (rig) => {
+test('N-82: mechanisms: the order that was set, and no other mechanism', async (rig) => {
   const mechanisms = ['SCRAM-SHA-1', 'SCRAM-SHA-256'];
   const { client, server } = await meet(rig, {}, { mechanisms });
   await client.start();
@@ -67,7 +67,7 @@ test('mechanisms: the order that was set, and no other mechanism', async (rig) =
   assert.is(client.getSnapshot().trust?.mechanism, 'SCRAM-SHA-256');
 });
 
-test('E-23: none in common is a stream error, and for ever, once every endpoint was tried', async (rig) => {
+test('N-02, N-82, E-23: none in common is a stream error, and for ever, once every endpoint was tried', async (rig) => {
   const one = await rig.server({ domain: DOMAIN, log: true, mechanisms: ['X-UNKNOWN'] });
   const other = await rig.server({ domain: DOMAIN, log: true, mechanisms: ['ANONYMOUS'] });
   const subject = rig.client(one, { ...ALONE, endpoints: [one.endpoint, other.endpoint] });
@@ -329,7 +329,7 @@ test('a password that cannot be one waits for a person', async (rig) => {
 
 // Without a password.
 
-test('EXTERNAL goes first where there is a certificate, and needs nothing else', async (rig) => {
+test('X-19: EXTERNAL goes first where there is a certificate, and needs nothing else', async (rig) => {
   const { clientCert } = await sharedCertificates();
   const { cert, key } = clientCert(ALONE.jid);
   const { client, server } = await meet(rig, {}, { cert, key, credentials: () => ({}) });

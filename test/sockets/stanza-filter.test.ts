@@ -171,7 +171,7 @@ test('X-09: outbound filters rewrite, drop and fail, and the tokens say so', asy
   assert.is(await tokens[5], 'acked');
 });
 
-test('B.9: nobody overtakes a stanza that an outbound filter has', async (rig) => {
+test('B.9, X-11: nobody overtakes a stanza that an outbound filter has', async (rig) => {
   const { client, peer } = await online(rig);
   client.filter('outbound', dawdling);
   const numbers = [1, 2, 3, 4, 5, 6, 7, 8];

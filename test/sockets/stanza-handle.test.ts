@@ -124,7 +124,7 @@ test('B.8: an early reply is the reply; it comes once, and what follows changes 
   assert.is(peer.received.match(/<early/g)?.length, 2);
 });
 
-test('B.8, P-07: there is one handler for a type, namespace and name, until it is taken back', async (rig) => {
+test('B.8, P-07, X-41b: there is one handler for a type, namespace and name, until it is taken back', async (rig) => {
   const { client, peer } = await online(rig);
   const subscription = client.handle('get', X, 'query', () => el('first', { xmlns: X }));
   assert.throws(

@@ -117,7 +117,7 @@ test('X-36, B.8: a listener that throws or rejects is reported, stays, and harms
   ]);
 });
 
-test('X-41, X-48: one can wait for the message one likes, for a while', async (rig) => {
+test('X-41a, X-48: one can wait for the message one likes, for a while', async (rig) => {
   const { client, peer } = await online(rig);
   const third = client.once('message', { where: ({ body }) => body === '3' });
   const none = client.once('message', { where: ({ body }) => body === '4', timeout: 5 }).catch((error) => error);

@@ -1,6 +1,6 @@
 /** TLS: when it is asked for, whom it trusts, and what is never done without it (RFC 6120 §5, RFC 7590, XEP-0368). */
 import { X509Certificate } from 'node:crypto';
-import type { TLSSocket } from 'node:tls';
+import { createSecureContext, type TLSSocket } from 'node:tls';
 import * as assert from 'uvu/assert';
 import { type ClientOptions, el } from '../../src/index.ts';
 import { type Certificates, type Identity, sharedCertificates } from '../../src/testing/certificates.ts';
@@ -58,7 +58,7 @@ const BARE: readonly [client: Policy, server: Policy][] = [
 ];
 
 for (const [tls, policy] of BARE) {
-  test(`STARTTLS ${policy} where it is ${tls} here: in clear, without showing the password`, async (rig) => {
+  test(`STARTTLS ${policy} where it is ${tls} here: in clear (X-16), without showing the password`, async (rig) => {
     const { client, server } = await meet(rig, 'STARTTLS', { tls: policy }, { tls });
     await client.start();
     assert.equal(client.getSnapshot().trust, { security: null, mechanism: 'SCRAM-SHA-512', binding: null });
@@ -70,14 +70,14 @@ for (const [tls, policy, about] of [
   ['required', 'off', 'stripped'],
   ['off', 'required', 'demanded'],
 ] as const) {
-  test(`STARTTLS ${about} where it is ${tls} here: a stream error and nothing else`, async (rig) => {
+  test(`X-15: STARTTLS ${about} where it is ${tls} here: a stream error and nothing else`, async (rig) => {
     const { server, ...subject } = await meet(rig, 'STARTTLS', { tls: policy }, { tls });
     assert.is(verdict(await failure(subject)), 'policy policy-violation user');
     assert.equal(heard(server), ['stream', 'error']);
   });
 }
 
-test('direct TLS is TLS, whatever is offered on top of it', async (rig) => {
+test('X-14, X-47: direct TLS is TLS, whatever is offered on top of it', async (rig) => {
   const { client, server } = await meet(rig, 'direct TLS', { tls: 'required' });
   await client.start();
   assert.equal(heard(server).slice(0, 2), ['stream', 'auth']);
@@ -383,12 +383,21 @@ test('a certificate for the domain of the JID is good wherever it leads', async 
   assert.is(client.getSnapshot().endpoint?.host, '127.0.0.1');
 });
 
-test('ca: only the authorities that were given are trusted', async (rig) => {
+test('X-18: ca: only the authorities that were given are trusted', async (rig) => {
   const { ca } = await sharedCertificates();
   const subject = await meet(rig, 'STARTTLS', {}, { ca: STRANGER.ca });
   assert.is(verdict(await failure(subject)), 'tls certificate user');
   const { client } = await meet(rig, 'STARTTLS', {}, { ca: [STRANGER.ca, ca] });
   await client.start();
+});
+
+test('X-22: secureContext: a context of the application decides whom to trust', async (rig) => {
+  const { ca } = await sharedCertificates();
+  const options = { secureContext: createSecureContext({ ca }), ca: STRANGER.ca, mechanisms: ['SCRAM-SHA-256'] };
+  const { client } = await meet(rig, 'STARTTLS', {}, options);
+  await client.start();
+  const subject = await meet(rig, 'STARTTLS', {}, { secureContext: createSecureContext({ ca: STRANGER.ca }) });
+  assert.is(verdict(await failure(subject)), 'tls certificate user');
 });
 
 test('once the certificate is right, the next start gets in', async (rig) => {

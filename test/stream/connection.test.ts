@@ -62,6 +62,22 @@ test('what is pending can be written at once', async () => {
   assert.equal(socket.written, ['<a/>'], 'and not again');
 });
 
+test('one direction can be finished, and the other goes on until both are closed', async () => {
+  const { socket, connection, log } = connect();
+  connection.write('<a/>');
+  connection.finish();
+  connection.finish();
+  connection.write('<b/>');
+  socket.receive(`${HEADER}<c/>`);
+  await settle();
+  assert.equal(socket.written, ['<a/>']);
+  assert.equal([socket.writableEnded, socket.destroyed], [true, false]);
+  assert.ok(log.includes('<c/>'), log.join());
+  connection.end();
+  await settle();
+  assert.is(socket.destroyed, true);
+});
+
 test('the handler may add to what goes out', async () => {
   let bursts = 0;
   const { socket, connection } = connect({

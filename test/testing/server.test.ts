@@ -39,6 +39,8 @@ test('a session over STARTTLS', () =>
       [
         ['bind', 'urn:ietf:params:xml:ns:xmpp-bind'],
         ['sm', 'urn:xmpp:sm:3'],
+        ['csi', 'urn:xmpp:csi:0'],
+        ['ver', 'urn:xmpp:features:rosterver'],
       ],
     );
     assert.is(await client.bind('orchard'), 'romeo@localhost/orchard');

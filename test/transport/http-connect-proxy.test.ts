@@ -55,7 +55,7 @@ test.after(() => {
   server.close();
 });
 
-test('carries TLS to a server that only the proxy can reach', () =>
+test('X-40a: carries TLS to a server that only the proxy can reach', () =>
   leavesNothing(async () => {
     const tunnel = await through()(endpoint('backend.test'), { signal: never });
     const secured = await secure(tunnel, { servername: 'xmpp.test', ca, signal: never });
@@ -65,7 +65,7 @@ test('carries TLS to a server that only the proxy can reach', () =>
     secured.destroy();
   }));
 
-test('names an IPv6 target in brackets, and says who it is when told to', async () => {
+test('X-40b: names an IPv6 target in brackets, and says who it is when told to', async () => {
   const connect = through({ username: 'Aladdin', password: 'open sesame' });
   const tunnel = await connect(endpoint('2001:db8::1'), { signal: never });
   assert.is(asked.at(-1), '[2001:db8::1]:5222 [2001:db8::1]:5222 Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==');

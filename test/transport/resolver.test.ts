@@ -51,7 +51,7 @@ function sequence(): () => number {
 
 const test = suite('discovery');
 
-test('mixes STARTTLS and direct TLS by priority', async () => {
+test('N-67, X-27a: mixes STARTTLS and direct TLS by priority', async () => {
   const zone = {
     [PLAIN]: [srv('c.example.net', 30), srv('a.example.net.', 10)],
     [DIRECT]: [srv('b.example.net', 20, 0, 443), srv('d.example.net', 40, 0, 5223)],
@@ -64,7 +64,7 @@ test('mixes STARTTLS and direct TLS by priority', async () => {
   ]);
 });
 
-test('asks only for what is wanted', async () => {
+test('X-26c: asks only for what is wanted', async () => {
   for (const [options, expected] of [
     [{ direct: false }, [PLAIN]],
     [{ starttls: false }, [DIRECT]],
@@ -74,6 +74,20 @@ test('asks only for what is wanted', async () => {
     await discover('example.org', { resolveSrv, ...options });
     assert.equal(asked, expected);
   }
+});
+
+test('N-73: says what the name servers say', async () => {
+  const lines: string[] = [];
+  const line = (text: string) => lines.push(text);
+  const logger = { debug: line, info: line, warn: line, error: line };
+  await found({ [PLAIN]: [srv('a')], [DIRECT]: trouble('ESERVFAIL') }, { logger });
+  await found({ [PLAIN]: [srv('a')], [DIRECT]: [srv('.')] }, { logger });
+  assert.equal(lines.sort(), [
+    `${PLAIN}: 1 records`,
+    `${PLAIN}: 1 records`,
+    `${DIRECT}: declined`,
+    `${DIRECT}: no answer`,
+  ]);
 });
 
 test('draws inside one priority by weight (RFC 2782)', async () => {

@@ -185,7 +185,7 @@ trust('refuses less than TLS 1.2, even from a context of the application', () =>
   });
 });
 
-trust('speaks the versions and ciphers that the options leave', () =>
+trust('X-20: speaks the versions and ciphers that the options leave', () =>
   serving({ names: ['xmpp.test'] }, {}, async ({ port }) => {
     const protocol = async (options: TlsOptions) => {
       const socket = await connect(port, options);

@@ -97,7 +97,7 @@ test('refuses to declare the reserved namespaces, or a prefix for none', () => {
   refused(() => serialize(el('a', { xmlns: '' }), { prefixes: { '': 'p' } }));
 });
 
-test('uses the prefixes it is given, declared on the outermost element if they are needed', () => {
+test('X-29c: uses the prefixes it is given, declared on the outermost element if they are needed', () => {
   const prefixes = { 'urn:s': 's', 'urn:t': 't', 'urn:unused': 'u' };
   const element = el(
     'message',
@@ -125,7 +125,7 @@ test('sorts attributes if told to', () => {
   assert.is(serialize(element, { sorted: true }), '<a a="3" b="2" c="1"/>');
 });
 
-test('writes CDATA sections if told to, for text that needs them', () => {
+test('X-46: writes CDATA sections if told to, for text that needs them', () => {
   const write = (text: string) => serialize(el('a', {}, text), { cdata: true });
   assert.is(write('plain'), '<a>plain</a>');
   assert.is(write('1 < 2 & 3'), '<a><![CDATA[1 < 2 & 3]]></a>');

@@ -11,8 +11,8 @@ import type {
   AnyTransitionDefinition,
   InspectionEvent,
 } from 'xstate';
-import type { Subscription } from '../../src/client/emitter.ts';
 import type { InspectedClient } from '../../src/client/inspect.ts';
+import type { Subscription } from '../../src/emitter.ts';
 import type { Crossing } from '../../src/stream/tap.ts';
 import { transitionId } from '../chart.ts';
 import { attempt, clip, clipName, isPlain, redact, redactNamed } from './redact.ts';

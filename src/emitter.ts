@@ -52,6 +52,11 @@ export class Emitter<Events> {
     return subscription(remove);
   }
 
+  /** How many listen to an event. */
+  count(type: keyof Events): number {
+    return this.#listeners.get(type)?.length ?? 0;
+  }
+
   emit<T extends keyof Events>(type: T, event: Events[T]): void {
     const listeners = this.#listeners.get(type);
     if (listeners === undefined) return;

@@ -1,10 +1,10 @@
 import * as assert from 'uvu/assert';
-import type { Failure } from '../../machines/failure.ts';
-import { ABORTED, ConnectionError, describeFailure } from '../../src/client/error.ts';
-import { suite } from '../harness.ts';
-import { failure } from '../machines/samples.ts';
+import type { Failure } from '../machines/failure.ts';
+import { ABORTED, ConnectionError, describeFailure } from '../src/error.ts';
+import { suite } from './harness.ts';
+import { failure } from './machines/samples.ts';
 
-const test = suite('client/error');
+const test = suite('error');
 
 const CAUSE = { name: 'Error', message: 'connect ECONNREFUSED ::1:5222', code: 'ECONNREFUSED' };
 

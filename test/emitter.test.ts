@@ -1,9 +1,9 @@
 import { getEventListeners } from 'node:events';
 import * as assert from 'uvu/assert';
-import { Emitter } from '../../src/client/emitter.ts';
-import { suite } from '../harness.ts';
+import { Emitter } from '../src/emitter.ts';
+import { suite } from './harness.ts';
 
-const test = suite('client/emitter');
+const test = suite('emitter');
 
 interface Events {
   number: number;

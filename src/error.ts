@@ -1,4 +1,4 @@
-import type { Failure } from '../../machines/failure.ts';
+import type { Failure } from '../machines/failure.ts';
 
 /**
  * A connection, a run or something that depended on it failed. `failure` says what happened, where, and whether to try

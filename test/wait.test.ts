@@ -1,11 +1,11 @@
 import { getEventListeners } from 'node:events';
 import * as assert from 'uvu/assert';
 import { SimulatedClock } from 'xstate';
-import { TimeoutError } from '../../src/client/error.ts';
-import { type WaitOptions, wait } from '../../src/client/wait.ts';
-import { suite } from '../harness.ts';
+import { TimeoutError } from '../src/error.ts';
+import { type WaitOptions, wait } from '../src/wait.ts';
+import { suite } from './harness.ts';
 
-const test = suite('client/wait');
+const test = suite('wait');
 
 /** A wait for a word, what is known of it, and the ways to end it. */
 function begin(options: WaitOptions = {}) {
