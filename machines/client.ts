@@ -1071,24 +1071,8 @@ export const clientMachine = setup({
           on: {
             'presence.set': [
               { guard: 'withdrawn', actions: ['notePresence', 'leave'] },
-              { target: 'wanted', actions: 'notePresence' },
-            ],
-          },
-        },
-        wanted: {
-          description: 'Is there a run that can announce it?',
-          always: [
-            { guard: 'runEnding', target: 'returning' },
-            { target: 'withheld', actions: 'signalStart' },
-          ],
-        },
-        returning: {
-          description: 'A run is about to end, and another is wanted.',
-          always: { guard: 'runOver', target: 'withheld', actions: 'signalStart' },
-          on: {
-            'presence.set': [
-              { guard: 'withdrawn', target: 'hidden', actions: 'notePresence' },
-              { actions: 'notePresence' },
+              { guard: 'runEnding', target: 'returning', actions: 'notePresence' },
+              { target: 'withheld', actions: ['notePresence', 'signalStart'] },
             ],
           },
         },
@@ -1098,7 +1082,8 @@ export const clientMachine = setup({
             'session.established': { target: 'announced', actions: 'emitPresenceSent' },
             'presence.set': [
               { guard: 'withdrawn', target: 'hidden', actions: ['notePresence', 'leave'] },
-              { target: 'wanted', actions: 'notePresence' },
+              { guard: 'runEnding', target: 'returning', actions: 'notePresence' },
+              { actions: ['notePresence', 'signalStart'] },
             ],
           },
         },
@@ -1123,6 +1108,17 @@ export const clientMachine = setup({
             'session.resumed': { target: 'announced', actions: ['writePresence', 'emitPresenceSent'] },
             'presence.set': [
               { guard: 'withdrawn', target: 'hidden', actions: ['notePresence', 'leave'] },
+              { actions: 'notePresence' },
+            ],
+          },
+        },
+        returning: {
+          description: 'A run is about to end, and another is wanted.',
+          meta: { sink: true },
+          always: { guard: 'runOver', target: 'withheld', actions: 'signalStart' },
+          on: {
+            'presence.set': [
+              { guard: 'withdrawn', target: 'hidden', actions: 'notePresence' },
               { actions: 'notePresence' },
             ],
           },

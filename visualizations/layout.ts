@@ -474,26 +474,34 @@ function bigOne(plans: readonly Plan[]): Plan | null {
   return area(big) > others.reduce((sum, plan) => sum + area(plan), 0) ? big : null;
 }
 
-/** Regions in a row, in a column, and all but the biggest in a column beside it. */
+/** Regions in a row, in a column, and in two: the biggest on the right, by itself or with one of the others below it. */
 function packings(plans: readonly Plan[]): Inner[] {
   const bends = plans.reduce((sum, plan) => sum + plan.bends, 0);
-  const row = inRow(plans, 0);
-  const column = inColumn(plans, 0);
-  const found = [row, column];
+  const found = [inRow(plans, 0), inColumn(plans, 0)];
   const biggest = plans.reduce((one, other) => (one.width * one.height >= other.width * other.height ? one : other));
   const rest = plans.filter((plan) => plan !== biggest);
   if (rest.length > 1) {
-    const left = inColumn(rest, 0);
-    const right = { x: left.width + BETWEEN_REGIONS, y: 0, plan: biggest, initial: null };
-    found.push({
-      width: right.x + biggest.width,
-      height: Math.max(left.height, biggest.height),
-      children: plans.map((plan) =>
-        plan === biggest ? right : (left.children.find((one) => one.plan.state === plan.state) as typeof right),
-      ),
-    });
+    found.push(inTwo(plans, [biggest]));
+    for (const below of rest) found.push(inTwo(plans, [biggest, below]));
   }
   return found.map((one) => ({ ...one, lines: [], bends }));
+}
+
+/** In two columns, of which the right one has these. */
+function inTwo(plans: readonly Plan[], right: readonly Plan[]): Packed {
+  const left = inColumn(
+    plans.filter((plan) => !right.includes(plan)),
+    0,
+  );
+  const other = inColumn(right, 0);
+  const x = left.width + BETWEEN_REGIONS;
+  const placed = [...left.children, ...other.children.map((child) => ({ ...child, x }))];
+  return {
+    width: x + other.width,
+    height: Math.max(left.height, other.height),
+    // In the order of the document, in which they are read aloud.
+    children: plans.map(({ state }) => placed.find((child) => child.plan.state === state) as Child),
+  };
 }
 
 type Packed = Pick<Inner, 'width' | 'height' | 'children'>;

@@ -147,6 +147,16 @@ tests('and so does who was not to be seen before', () => {
   assert.equal([client.link, client.presence], ['resolving', 'withheld']);
 });
 
+tests('and who changed nothing but wants it again', () => {
+  const client = new PresenceRig().want(HERE).found('a').connect() as PresenceRig;
+  client.stop();
+  assert.equal([client.link, client.presence], ['connected.leaving', 'withheld']);
+  client.want(HERE);
+  assert.is(client.presence, 'returning');
+  client.send(FOOTER).lose();
+  assert.equal([client.link, client.presence], ['resolving', 'withheld']);
+});
+
 tests('an app that starts by hand leaves by an unavailable presence, too', () => {
   const client = new PresenceRig().online() as PresenceRig;
   assert.equal(client.deeds(), []);
