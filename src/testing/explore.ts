@@ -42,6 +42,8 @@ export type Moves<Machine extends AnyStateMachine = AnyStateMachine> =
 export type Happening<Machine extends AnyStateMachine = AnyStateMachine> =
   /** The move that follows. */
   | { readonly type: 'move'; readonly label: string }
+  /** A move of which nothing came. The run goes on as if it had not been. */
+  | { readonly type: 'ignored'; readonly label: string }
   /** A machine (`by` the id it was invoked with, or the id of the one on the bench) took a step for an event. */
   | { readonly type: 'step'; readonly by: string; readonly event: { readonly type: string }; readonly taken: string[] }
   /** A machine did something, at a time on the clock. */
@@ -309,10 +311,15 @@ export class Run<Machine extends AnyStateMachine> implements Rig<Machine> {
     move.apply(this);
     const taken = this.#happened.flatMap((happening) => (happening.type === 'step' ? happening.taken : []));
     const { status } = this.snapshot as AnyMachineSnapshot;
-    if (taken.length === 0 && this.clock.now() === now && status !== 'error') return null;
     this.#path.push(move);
-    this.#settle();
-    return taken;
+    if (taken.length > 0 || this.clock.now() !== now || status === 'error') {
+      this.#settle();
+      return taken;
+    }
+    this.#happened = [{ type: 'ignored', label: move.label }];
+    this.#tell();
+    this.#path.pop();
+    return null;
   }
 
   /** Stops the machine. */
@@ -344,6 +351,10 @@ export class Run<Machine extends AnyStateMachine> implements Rig<Machine> {
     const { status, error } = this.snapshot as AnyMachineSnapshot;
     if (status === 'error') throw new Broken('the machine broke down', [...this.#path], error);
     this.#happened.push({ type: 'settled', rig: this });
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const [name, monitor] of this.#monitors) {
       this.#hold(name, () => {
         for (const happening of this.#happened) monitor(happening);

@@ -9,7 +9,7 @@ import type { ClientEmitted, clientMachine } from '../../machines/client.ts';
 import type { Failure } from '../../machines/failure.ts';
 import type { negotiationMachine } from '../../machines/negotiation.ts';
 import type { SaslContext, saslMachine } from '../../machines/sasl.ts';
-import type { WireCommand } from '../../machines/wire.ts';
+import type { Features, WireCommand } from '../../machines/wire.ts';
 import { type Happening, leavesOf, type Monitor, type Rig } from '../../src/testing/explore.ts';
 
 export interface Laws {
@@ -170,7 +170,7 @@ function holding(): Monitor {
       const event = happening.event as ClientEmitted;
       if (event.type === 'established') announced = true;
       if (event.type === 'destroyed')
-        assert.is(event.reason, destroyed, 'the shell and the application hear one reason');
+        assert.equal(event.reason, destroyed, 'the shell and the application hear one reason');
       if (event.type === 'stopped' || event.type === 'failure') {
         assert.ok(ended, 'what waits is let go before the end of a run is announced');
       }
@@ -385,74 +385,109 @@ const client = (settings: Settings): Laws => ({
   },
 });
 
-/** Where the stream is on its way; only `reset` leads back. */
-const ORDER = [
-  'READY',
-  'CONNECTED.STREAM_HEADER_SENT',
-  'CONNECTED.OPEN',
-  'CLOSING',
-  'CLOSING_STREAM_FOOTER_RECEIVED',
-  'CLOSED',
-];
+/**
+ * RFC 6120 §4.4 as a table: what is written and done for what happens in a state, and the state that follows. Whatever is
+ * not here is not heard.
+ */
+const LOST = { 'transport.lost': 'CLOSED', abort: 'CLOSED' };
+const CONNECTED = {
+  ...LOST,
+  'stream.error': 'footer CLOSING',
+  'stream.violation': 'error footer CLOSING',
+  'stream.footer': 'footer closeTransport CLOSING_STREAM_FOOTER_RECEIVED',
+  'transport.ended': 'closeTransport CLOSING_STREAM_FOOTER_RECEIVED',
+  close: 'footer CLOSING',
+  'close in a hurry': 'footer CLOSING',
+  'close for a reason': 'footer CLOSING',
+  'close in anger': 'error footer CLOSING',
+};
+const STREAM: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  READY: {
+    ...LOST,
+    'transport.connected': 'header CONNECTED.STREAM_HEADER_SENT',
+    close: 'CLOSED',
+    'close in a hurry': 'CLOSED',
+    'close for a reason': 'CLOSED',
+    'close in anger': 'CLOSED',
+    'timer 1': 'CLOSED',
+  },
+  'CONNECTED.STREAM_HEADER_SENT': {
+    ...CONNECTED,
+    // Who has said nothing yet is not waited for.
+    close: 'footer closeTransport CLOSING_STREAM_FOOTER_RECEIVED',
+    'close in a hurry': 'footer closeTransport CLOSING_STREAM_FOOTER_RECEIVED',
+    'close for a reason': 'footer closeTransport CLOSING_STREAM_FOOTER_RECEIVED',
+    'stream.header': 'CONNECTED.OPEN',
+    'bad header': 'error footer CLOSING',
+    'timer 1': 'footer CLOSING',
+  },
+  'CONNECTED.OPEN': { ...CONNECTED, reset: 'header CONNECTED.STREAM_HEADER_SENT' },
+  CLOSING: {
+    ...LOST,
+    'stream.footer': 'closeTransport CLOSING_STREAM_FOOTER_RECEIVED',
+    'transport.ended': 'closeTransport CLOSING_STREAM_FOOTER_RECEIVED',
+    'timer 1': 'CLOSED',
+  },
+  CLOSING_STREAM_FOOTER_RECEIVED: { ...LOST, 'timer 1': 'CLOSED' },
+};
 
 function streaming(): Monitor {
   let before = 'READY';
-  let reset = false;
-  let footer = false;
-  const written: string[] = [];
-  let closed = false;
+  let move: string | null = null;
+  let acts: string[] = [];
   return (happening) => {
-    if (happening.type === 'move') reset = happening.label === 'reset';
-    if (happening.type === 'action' && happening.name === 'closeTransport') {
-      assert.not(closed, 'a connection is closed once');
-      closed = true;
+    if (happening.type === 'ignored')
+      assert.is(STREAM[before]?.[happening.label], undefined, `${before} does not hear`);
+    if (happening.type === 'move') {
+      move = happening.label;
+      acts = [];
     }
-    if (happening.type === 'action' && happening.name === 'write') {
-      const { kind } = happening.params as WireCommand;
-      assert.not(footer, 'nothing is written after the footer');
-      if (written.includes('error')) assert.is(kind, 'footer', 'only the footer follows an error');
-      if (kind === 'header') assert.ok(written.length === 0 || reset, 'one header a stream');
-      else assert.ok(written.includes('header'), 'the header comes first');
-      footer = kind === 'footer';
-      written.push(kind);
+    if (happening.type === 'action') {
+      if (happening.name === 'write') acts.push((happening.params as WireCommand).kind);
+      if (happening.name === 'closeTransport') acts.push(happening.name);
     }
     if (happening.type !== 'settled') return;
     const { value, status } = snapshotOf(happening.rig);
     const now = leavesOf(value);
-    if (!reset) assert.ok(ORDER.indexOf(now) >= ORDER.indexOf(before), `${before} leads back to ${now}`);
-    if (now === 'CONNECTED.STREAM_HEADER_SENT') assert.is(written.at(-1), 'header');
-    if (now === 'CLOSING') assert.ok(footer, 'whoever closes says so');
-    if (now === 'CLOSING_STREAM_FOOTER_RECEIVED') assert.ok(closed, 'what is over on both sides is closed');
+    if (move !== null) assert.is([...acts, now].join(' '), STREAM[before]?.[move], `${move} in ${before}`);
     assert.is(status === 'done', now === 'CLOSED');
     before = now;
   };
 }
 
-/** The cause is what came first; who closes without a word has none. */
+/** The cause is what came first; who closes without a word has none, and may be in a hurry. */
 function causes(): Monitor {
-  let cause: Failure | null = null;
-  let known = false;
-  let header = false;
+  let cause: Failure | null | undefined;
+  let before = 'READY';
+  let event: { type: string; failure?: Failure | null; within?: number } = { type: '' };
   return (happening) => {
-    if (happening.type === 'step') {
-      const event = happening.event as { type: string; failure?: Failure | null; fault?: string | null };
-      if (event.type === 'transport.connected') header = true;
-      const isEnd = 'failure' in event && !known;
-      // Nothing is heard of a connection before there is one, but that there is none.
-      const isAudible = header || ['transport.lost', 'abort', 'close'].includes(event.type);
-      if (isEnd && isAudible) {
-        cause = event.failure ?? null;
-        known = true;
-      }
-      if (event.type === 'stream.header' && event.fault != null && happening.taken.length > 0) known = true;
-      if (event.type.startsWith('xstate.after')) known = true;
-    }
+    if (happening.type === 'step' && happening.taken.length > 0) event = happening.event as typeof event;
     if (happening.type !== 'settled') return;
-    const { context, status } = snapshotOf(happening.rig);
-    if (cause !== null) assert.is(context.cause, cause, 'the first cause is the cause');
-    if (known && cause === null && status === 'done') assert.ok(context.cause === null || context.cause.text);
+    const { context, value } = snapshotOf(happening.rig);
+    const now = leavesOf(value);
+    const isEnd = before !== now && (now.startsWith('CLOS') as boolean);
+    if (isEnd && cause === undefined) {
+      cause = 'failure' in event ? event.failure : context.cause;
+      const { type } = event;
+      if (type.startsWith('xstate.after')) {
+        assert.equal(
+          [context.cause?.kind, context.cause?.stage],
+          ['timeout', before === 'READY' ? 'connect' : 'stream'],
+        );
+      }
+      if (type === 'stream.header')
+        assert.equal([context.cause?.kind, context.cause?.condition], ['protocol', HEADER_FAULT]);
+      if (now === 'CLOSING' && event.within !== undefined) {
+        assert.equal(happening.rig.clock.pending, [happening.rig.clock.now() + event.within]);
+      }
+    }
+    assert.is(context.cause, cause ?? null, 'the first cause is the cause');
+    before = now;
   };
 }
+
+/** What is wrong with the bad header of the moves. */
+const HEADER_FAULT = 'invalid-namespace';
 
 const stream: Laws = {
   invariants: {
@@ -565,8 +600,93 @@ const negotiation: Laws = {
       assert.is('sasl' in snapshot.children, isCarried);
     },
   },
-  monitors: { 'the steps of RFC 6120 §4.3 and XEP-0198 in their order': steps, 'who is late is told apart': lateness },
+  monitors: {
+    'the steps of RFC 6120 §4.3 and XEP-0198 in their order': steps,
+    'who is late is told apart': lateness,
+    'what comes next': decisions,
+  },
 };
+
+/** What comes next when features have come: the order of RFC 6120 §4.3.5 and XEP-0198 §5, with what our side insists on. */
+function nextStep({ context }: Negotiation, features: Features): string {
+  const { tls, previd, freshAllowed, security, choice } = context;
+  if (security === null && tls !== 'off' && features.starttls !== null) return 'securing.requesting';
+  if (security === null && (tls === 'required' || features.starttls === 'required')) return 'refused policy';
+  if (choice === null) return 'authenticating';
+  if (previd !== null && features.sm) return 'resuming';
+  if (previd !== null && !freshAllowed) return 'refused session';
+  return features.bind ? 'binding' : 'refused protocol';
+}
+
+/** What becomes of an answer, and that it is heard. */
+const OUTCOMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'securing.requesting': { 'starttls.proceed': 'securing.handshaking', 'starttls.failure': 'refused tls' },
+  'securing.handshaking': { 'tls.secured': 'awaiting', 'tls.failed': 'refused tls' },
+  authenticating: { authenticated: 'awaiting', 'not authenticated': 'refused auth', 'sasl.success': 'authenticating' },
+  resuming: { 'sm.resumed': 'resumed', 'another session is resumed': 'refused protocol' },
+  binding: { 'bind.error': 'refused bind' },
+  establishing: { 'legacy.result': 'bound', 'legacy.error': 'refused bind' },
+};
+
+/** What is asked next once there is a resource. */
+const afterBinding = ({ sm, session }: Features, wantsSm: boolean, isEnabled: boolean): string => {
+  if (wantsSm && sm && !isEnabled) return 'enabling';
+  return session === 'required' ? 'establishing' : 'bound';
+};
+
+function decisions(): Monitor {
+  let before = 'awaiting';
+  let move: string | null = null;
+  let event: { type: string; features?: Features } = { type: '' };
+  let state: Negotiation | null = null;
+  let told = 0;
+  let secured = 0;
+  let ticket: unknown = null;
+
+  const expected = (label: string): string | undefined => {
+    if (state === null) return undefined;
+    const { features, sm, freshAllowed } = state.context;
+    if (before === 'awaiting' && label.startsWith('offer')) return nextStep(state, event.features as Features);
+    if (before === 'resuming' && label === 'sm.failed') return freshAllowed ? 'binding' : 'refused session';
+    if (before === 'binding' && label === 'bind.result') return afterBinding(features as Features, sm !== null, false);
+    if (before === 'enabling' && label.startsWith('sm.') && label !== 'sm.resumed') {
+      return afterBinding(features as Features, sm !== null, true);
+    }
+    return OUTCOMES[before]?.[label];
+  };
+
+  return (happening) => {
+    if (happening.type === 'ignored') {
+      const { label } = happening;
+      const isHeard = before === 'awaiting' && label.startsWith('offer');
+      assert.ok(!isHeard && expected(label) === undefined, `${before} does not hear ${label}`);
+    }
+    if (happening.type === 'move') {
+      move = happening.label;
+      told = secured = 0;
+    }
+    if (happening.type === 'step') {
+      if (happening.taken.length > 0 && happening.event.type === 'features') event = happening.event as typeof event;
+      if (happening.event.type === 'sm.enabled') ticket = (happening.event as unknown as { ticket: unknown }).ticket;
+    }
+    if (happening.type === 'action' && happening.name === 'xstate.sendTo') told += 1;
+    if (happening.type === 'action' && happening.name === 'secure') secured += 1;
+    if (happening.type !== 'settled') return;
+    const snapshot = snapshotOf(happening.rig) as unknown as Negotiation;
+    const now = leavesOf(snapshot.value);
+    const { output } = snapshot;
+    if (move !== null) {
+      const want = expected(move);
+      const found = output?.type === 'refused' ? `refused ${output.failure?.kind}` : now;
+      if (want !== undefined) assert.is(found, want, `${move} in ${before}`);
+      assert.is(told, before === 'authenticating' && move === 'sasl.success' ? 1 : 0, 'SASL hears what is said to it');
+      assert.is(secured, now === 'securing.handshaking' && before !== now ? 1 : 0, 'the handshake is begun once');
+    }
+    if (output?.type === 'bound') assert.is(output.ticket, ticket, 'what was granted is told');
+    before = now;
+    state = snapshot;
+  };
+}
 
 /** A step that takes too long is blamed on the stage it belongs to. */
 function lateness(): Monitor {
@@ -586,24 +706,53 @@ function lateness(): Monitor {
   };
 }
 
+const REFUSALS = ['not-authorized', 'temporary-auth-failure', 'invalid-mechanism', 'aborted'];
+
+/** What becomes of what is heard in a state of SASL, and that it is heard. RFC 6120 §6.4 */
+const SASL_OUTCOMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  asking: { credentials: 'initiating', 'no credentials': 'failed', 'credentials fails': 'failed' },
+  initiating: { 'initiate done': 'exchanging', 'initiate fails': 'failed' },
+  exchanging: { 'sasl.challenge': 'responding', 'sasl.success': 'verifying' },
+  responding: { 'respond done': 'exchanging', 'respond fails': 'failed', 'sasl.success': 'failed' },
+  verifying: { 'verify done': 'authenticated', 'verify fails': 'failed' },
+};
+
+/** Whether a refusal is the end: a wager on the binding may be lost, another mechanism tried, or other credentials. */
+function afterRefusal(context: SaslContext | null, condition: string): string | null {
+  if (context === null || !REFUSALS.includes(condition)) return null;
+  const { choice, offered, preferred, refused, retries, asks } = context;
+  const others = preferred.filter(
+    (name) => offered.includes(name) && !refused.includes(name) && name !== choice?.mechanism,
+  );
+  if (choice?.wager === true && condition !== 'temporary-auth-failure') {
+    if (others.some((name) => !name.endsWith('-PLUS'))) return 'asking';
+  }
+  const usable = others.filter((name) => !name.endsWith('-PLUS') || !context.unbound);
+  if (condition === 'invalid-mechanism') return usable.length > 0 ? 'asking' : 'failed';
+  return condition === 'not-authorized' && retries + 1 < asks ? 'asking' : 'failed';
+}
+
 /** What the mechanisms are tried for, and what becomes of it. */
 function exchange(): Monitor {
   let before = 'selecting';
-  let condition: string | null = null;
+  let earlier: SaslContext | null = null;
   let aborts = 0;
   let asked = 0;
   let verified = false;
   let cause: string | null = null;
   const refusedHere = new Set<string>();
   return (happening) => {
+    if (happening.type === 'ignored') {
+      const isRefusal = /^(exchanging|responding)$/.test(before) && REFUSALS.includes(happening.label);
+      const isAwaited = SASL_OUTCOMES[before]?.[happening.label] !== undefined || isRefusal;
+      assert.not(isAwaited, `${before} does not hear ${happening.label}`);
+    }
     if (happening.type === 'move') {
       aborts = 0;
       cause = happening.label;
     }
     if (happening.type === 'step') {
-      const event = happening.event as { type: string; condition?: string; output?: unknown };
-      if (event.type === 'sasl.failure' && happening.taken.length > 0) condition = event.condition ?? null;
-      if (event.type === 'xstate.done.actor.verify') verified = true;
+      if (happening.event.type === 'xstate.done.actor.verify') verified = true;
     }
     if (happening.type === 'action' && happening.name === 'writeAbort') aborts += 1;
     if (happening.type === 'action' && happening.name === 'xstate.spawnChild') {
@@ -614,17 +763,13 @@ function exchange(): Monitor {
     const context: SaslContext = snapshot.context;
     const now = leavesOf(snapshot.value);
     const ours = cause === 'timer 1' || cause?.endsWith('fails');
-    if (cause !== null && now !== before) {
+    if (cause !== null) {
       const isMidway = before === 'exchanging' || before === 'responding';
       assert.is(aborts, isMidway && ours ? 1 : 0, 'whoever gives up in the middle says so, and nobody else');
+      const want = (isMidway ? afterRefusal(earlier, cause) : null) ?? SASL_OUTCOMES[before]?.[cause];
+      assert.is(now, want ?? (ours ? 'failed' : now), `${cause} in ${before}`);
     }
-    const refusals = ['not-authorized', 'temporary-auth-failure', 'invalid-mechanism', 'aborted'];
-    if (cause !== null && refusals.includes(cause) && condition === cause && !['failed', 'asking'].includes(now)) {
-      assert.is(now, before, 'a refusal ends an exchange');
-    }
-    if (cause === 'invalid-mechanism' && now === 'asking' && before !== 'asking' && !context.unbound) {
-      assert.ok(context.refused.length > 0, 'what was refused is not tried again');
-    }
+    earlier = context;
     if (context.choice !== null && now !== 'failed') assert.not(context.refused.includes(context.choice.mechanism));
     if (context.unbound && context.choice !== null && now !== 'failed') assert.is(context.choice.binding, null);
     if (context.choice !== null) refusedHere.add(`${context.choice.mechanism} ${context.retries}`);
@@ -637,7 +782,7 @@ function exchange(): Monitor {
       if (output?.type === 'authenticated') assert.is(output.choice, context.choice);
       if (output?.type === 'failed') {
         assert.is.not(output.failure, null, 'whoever fails says why');
-        if (refusals.includes(cause ?? '')) assert.is(output.failure.condition, cause);
+        if (REFUSALS.includes(cause ?? '')) assert.is(output.failure.condition, cause);
         if (cause === 'timer 1') assert.equal([output.failure.kind, output.failure.retry], ['timeout', 'backoff']);
         if (cause === 'sasl.success') assert.is(output.failure.kind, 'protocol');
         if (cause === 'no credentials') assert.is.not(output.failure.condition, undefined);
@@ -674,6 +819,10 @@ function pausing(input: { readonly delay: number; readonly offline: boolean }): 
   let offline = input.offline;
   let over = false;
   return (happening) => {
+    if (happening.type === 'ignored') {
+      const heard = offline ? ['retry', 'network.online'] : ['retry', 'wake', 'network.offline', 'timer 1'];
+      assert.not(heard.includes(happening.label), happening.label);
+    }
     if (happening.type === 'step') {
       const { type } = happening.event;
       if (type === 'retry' || (!offline && (type === 'wake' || type.startsWith('xstate.after')))) over = true;

@@ -3,14 +3,13 @@
  * on every way there, and every transition is taken.
  */
 import * as assert from 'uvu/assert';
-import type { AnyMachineSnapshot, AnyStateMachine, SnapshotFrom } from 'xstate';
-import type { clientMachine } from '../../machines/client.ts';
+import type { AnyStateMachine } from 'xstate';
 import { catalogue } from '../../machines/index.ts';
 import { Coverage, table } from '../../src/testing/coverage.ts';
-import { leavesOf, type Move, type Rig, type Run } from '../../src/testing/explore.ts';
 import { coveringPaths } from '../../src/testing/paths.ts';
 import { transitionId } from '../../visualizations/chart.ts';
 import { chart } from '../machines/rig.ts';
+import { comesOnline, endsWithStop, noticesSilence } from './checks.ts';
 import { type Explored, exploreSubject } from './exploring.ts';
 import { alones, composed, type Subject } from './subjects.ts';
 import { unreachable } from './unreachable.ts';
@@ -87,107 +86,20 @@ tests('a transition has one name, here and in the charts', () => {
   }
 });
 
-const linkOf = ({ actor }: Rig) => leavesOf((actor.getSnapshot() as SnapshotFrom<typeof clientMachine>).value.link);
-
-const isOver = (rig: Rig) => ['down', 'failed'].includes(linkOf(rig));
-
-/** Lets timers fire one after the other until it is `done`; returns the milliseconds that took, or null for too long. */
-function passUntil(run: Run<AnyStateMachine>, done: (rig: Rig) => boolean): number | null {
-  const start = run.clock.now();
-  for (let fired = 0; fired < 40 && !done(run); fired++) {
-    const next = run.moves.find(({ label }) => label === 'timer 1');
-    if (next === undefined) return null;
-    run.take(next);
-  }
-  return done(run) ? run.clock.now() - start : null;
-}
-
-/** A way to each configuration that was found; what else tells states apart hardly matters to how they are left. */
-function configurations(subject: Subject): Iterable<readonly [configuration: string, path: readonly Move[]]> {
-  const ways = new Map<string, readonly Move[]>();
-  for (const { configuration, path } of explored(subject).exploration.states.values()) {
-    const known = ways.get(configuration);
-    if (known === undefined || path.length < known.length) ways.set(configuration, path);
-  }
-  return ways;
-}
-
 for (const subject of composed) {
-  const { settings } = subject.options.input as { settings: { shutdownTimeout: number } };
-
   tests(`${subject.title}: C.8.1 to 3: stop is accepted everywhere, and ends a run by timers alone and in time`, () => {
-    const { along } = explored(subject).exploration;
-    for (const [key, path] of configurations(subject)) {
-      along(path, (run) => {
-        if (isOver(run)) return;
-        const snapshot = run.actor.getSnapshot() as AnyMachineSnapshot;
-        assert.ok(snapshot.can({ type: 'stop' }) || snapshot.hasTag('disconnecting'), key);
-        const stop = run.moves.find(({ label }) => label === 'stop');
-        assert.is.not(stop, undefined);
-        if (stop !== undefined) run.take(stop);
-        const took = passUntil(run, isOver);
-        // A stream that is closing already is given its own time, and the connection a second to close.
-        assert.ok(took !== null && took <= settings.shutdownTimeout + 1_000, `${took} ms from ${key}`);
-        assert.is(linkOf(run), 'down', key);
-        assert.equal(run.clock.pending, [], key);
-      });
-    }
+    endsWithStop(explored(subject));
   });
 
   tests(`${subject.title}: a server that falls silent for ever is noticed everywhere`, () => {
-    const { along } = explored(subject).exploration;
-    for (const [key, path] of configurations(subject)) {
-      along(path, (run) => {
-        assert.is.not(
-          passUntil(run, (rig) => isOver(rig) || linkOf(rig) === 'waiting'),
-          null,
-          key,
-        );
-      });
-    }
+    noticesSilence(explored(subject));
+  });
+
+  if (!subject.isWhole) continue;
+  tests(`${subject.title}: where everybody means well a client comes online, from wherever it is`, () => {
+    comesOnline(explored(subject));
   });
 }
-
-/** What happens to a client while all mean well, in the order of what is best. */
-const WELL_MEANT = [
-  ...['the hooks are through', 'sm.resumed', 'sm.enabled', 'bind.result', 'offer binding and SM', 'verify done'],
-  ...['sasl.success', 'initiate done', 'credentials', 'offer SASL', 'header', 'connected over TLS'],
-  ...['one endpoint', 'nobody knows where', 'network.online', 'flow.heard', 'retry', 'start'],
-];
-
-const isAuthenticated = ({ path }: Run<AnyStateMachine>) => {
-  const labels = path.map(({ label }) => label);
-  return labels.lastIndexOf('verify done') > labels.lastIndexOf('connected over TLS');
-};
-
-const isOffline = ({ actor }: Rig) => (actor.getSnapshot() as AnyMachineSnapshot).matches({ network: 'offline' });
-
-const isOnline = (rig: Rig) => (rig.actor.getSnapshot() as AnyMachineSnapshot).hasTag('online');
-
-tests('where everybody means well a client comes online, from wherever it is', () => {
-  for (const subject of composed) {
-    if (!/session|network$/.test(subject.title)) continue;
-    const { along } = explored(subject).exploration;
-    for (const [key, path] of configurations(subject)) {
-      along(path, (run) => {
-        for (let count = 0; count < 60 && !isOnline(run); count++) {
-          const { moves: possible } = run;
-          const best = WELL_MEANT.find((label) => {
-            if (label === 'offer binding and SM' && !isAuthenticated(run)) return false;
-            if (label === 'network.online' && !isOffline(run)) return false;
-            const move = possible.find((each) => each.label === label);
-            return move !== undefined && run.take(move) !== null;
-          });
-          if (best !== undefined) continue;
-          const next = run.moves.find(({ label }) => label === 'timer 1');
-          if (next === undefined) break;
-          run.take(next);
-        }
-        assert.ok(isOnline(run), `${linkOf(run)} from ${key}`);
-      });
-    }
-  }
-});
 
 tests('all of it', () => {
   console.log(`\n${table(report)}`);

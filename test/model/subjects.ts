@@ -34,6 +34,8 @@ type Key = NonNullable<ExploreOptions<AnyStateMachine>['key']>;
 export interface Subject {
   readonly title: string;
   readonly machine: AnyStateMachine;
+  /** Everything can happen that it takes to get online. */
+  readonly isWhole: boolean;
   readonly options: Pick<ExploreOptions<AnyStateMachine>, 'input' | 'moves' | 'key'>;
 }
 
@@ -55,6 +57,7 @@ const STREAM: readonly Moves[] = [
   event('reset'),
   event('close', { failure: null, error: null }),
   event('close', { failure: null, error: null, within: 100 }, 'close in a hurry'),
+  event('close', { failure: failure('session'), error: null }, 'close for a reason'),
   event('close', { failure: failure('policy'), error: { condition: 'policy-violation' } }, 'close in anger'),
   event('abort', { failure: failure('timeout') }),
   timers,
@@ -150,6 +153,8 @@ const CLIENT: Readonly<Record<string, readonly Moves<typeof clientModel>[]>> = {
 interface Plan {
   readonly moves: Readonly<Record<string, readonly Moves[]>>;
   readonly key?: (snapshot: never) => unknown;
+  /** Inputs that the catalogue does without. */
+  readonly more?: Readonly<Record<string, object>>;
 }
 
 const plans: Record<string, Plan> = {
@@ -171,6 +176,7 @@ const plans: Record<string, Plan> = {
   },
   sasl: {
     moves: { '': SASL },
+    more: { 'nothing in common': { ...catalogue.sasl.inputs.default, offered: ['X-OTHER'] } },
     key: ({ context }: Context<SaslContext>) => [
       context.choice,
       context.refused,
@@ -190,10 +196,11 @@ export const alones: readonly Subject[] = Object.entries(catalogue).flatMap(([na
   const plan = plans[name];
   if (plan === undefined) throw new Error(`nothing is known of what may happen to ${name}`);
   const inert = alone(name === 'client' ? clientModel : (machine as AnyStateMachine)) as AnyStateMachine;
-  return Object.entries<object>(inputs).flatMap(([input, value]) =>
+  return Object.entries<object>({ ...inputs, ...plan.more }).flatMap(([input, value]) =>
     Object.entries(plan.moves).map(([part, moves]) => ({
       title: `${name}, ${input}${part}`,
       machine: inert,
+      isWhole: false,
       options: {
         moves,
         ...(plan.key !== undefined && { key: plan.key as Key }),
@@ -230,6 +237,7 @@ const clientWith = (
 ): Subject => ({
   title: `client with all below it, ${title}`,
   machine: clientModel as unknown as AnyStateMachine,
+  isWhole: /session|endings|network/.test(title),
   options: {
     input: { settings: { ...sampleSettings, maxInitialAttempts: null, ...settings } },
     moves: moves as readonly Moves[],
