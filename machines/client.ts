@@ -1121,6 +1121,7 @@ export const clientMachine = setup({
               { guard: 'withdrawn', target: 'hidden', actions: 'notePresence' },
               { actions: 'notePresence' },
             ],
+            stop: 'withheld',
           },
         },
       },

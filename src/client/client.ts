@@ -153,8 +153,21 @@ export class Client implements AsyncDisposable {
    */
   async stop({ timeout }: { readonly timeout?: number } = {}): Promise<void> {
     if (!this.running) return;
+    const ended = this.#ended();
     this.#shell.tell({ type: 'stop', ...(timeout !== undefined && { within: timeout }) });
-    await this.#until((snapshot) => snapshot.phase === 'offline' || snapshot.phase === 'failed', {});
+    await ended;
+  }
+
+  /** Resolves at the end of this run, though another may begin in the same instant. */
+  #ended(): Promise<void> {
+    const { actor } = this.#shell;
+    return new Promise((resolve) => {
+      const end = () => {
+        for (const listening of both) listening.unsubscribe();
+        resolve();
+      };
+      const both = [actor.on('stopped', end), actor.on('failure', end)];
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

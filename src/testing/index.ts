@@ -52,7 +52,7 @@ export type {
 } from './faults.ts';
 export type { Link } from './link.ts';
 export { type Acceptor, type MemoryLink, type MemoryOptions, type MemoryTransport, memoryTransport } from './memory.ts';
-export { clientKey, clientModel, clientMoves, detourMoves, networkMoves, serverMoves } from './moves.ts';
+export { clientKey, clientModel, clientMoves, detourMoves, networkMoves, presenceMoves, serverMoves } from './moves.ts';
 export { type CoveringOptions, type Criterion, coveringPaths } from './paths.ts';
 export { type Peer, ScriptError, type TranscriptEntry } from './peer.ts';
 export type { Negotiated, NegotiateOptions, Stage } from './prologue.ts';

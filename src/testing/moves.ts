@@ -5,14 +5,14 @@
  *   the wire, and how each child ends
  * - `serverMoves`, when they are the real ones: how they end follows from what comes from the wire, and only what the shell
  *   does for them still ends by a move
- * - `networkMoves`, to be added to either
+ * - `networkMoves` and `presenceMoves`, to be added to either
  *
  *     explore(alone(clientModel), { input: { settings }, moves: clientMoves, key: clientKey });
  *     explore(clientModel, { input: { settings }, moves: serverMoves, key: clientKey });
  *     explore(myMachine, { input, moves: [...myMoves, within('client', serverMoves)] });
  */
 import { type AnyActor, assign, type SnapshotFrom } from 'xstate';
-import { type ClientContext, clientMachine } from '../../machines/client.ts';
+import { type ClientContext, clientMachine, UNAVAILABLE, type WantedPresence } from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import type { Failure, FailureKind, Retry, Stage } from '../../machines/failure.ts';
 import { type NegotiationContext, type NegotiationOutput, negotiationMachine } from '../../machines/negotiation.ts';
@@ -148,6 +148,17 @@ export const networkMoves: readonly Moves<ClientMachine>[] = [
   sends({ type: 'wake' }),
   sends({ type: 'network.offline' }),
   sends({ type: 'network.online' }),
+];
+
+const HERE: WantedPresence = { available: true, show: null, status: {}, priority: 0 };
+const AWAY: WantedPresence = { ...HERE, show: 'away' };
+
+/** What an application wants others to see of it. To be added to either. */
+export const presenceMoves: readonly Moves<ClientMachine>[] = [
+  sends({ type: 'presence.set', presence: HERE }, 'wants to be here'),
+  sends({ type: 'presence.set', presence: AWAY }, 'wants to be away'),
+  sends({ type: 'presence.set', presence: UNAVAILABLE }, 'wants to be gone'),
+  sends({ type: 'presence.refresh' }),
 ];
 
 const isQuiet = ({ actor }: Rig<ClientMachine>): boolean => {
@@ -418,7 +429,7 @@ function machinesBelow(snapshot: { readonly children: object }): Below {
 
 /** What of the contexts of a client machine and of the machines below it decides what comes next. For `explore`. */
 export function clientKey(snapshot: SnapshotFrom<ClientMachine>): unknown {
-  const { session, reached, failures, sweep, redirect, stuck, owed, settings } = snapshot.context;
+  const { session, reached, failures, sweep, redirect, stuck, owed, settings, presence } = snapshot.context;
   const below = machinesBelow(snapshot);
   const [stream, negotiation, sasl] = [below.stream?.context, below.negotiation?.context, below.sasl?.context];
   const { link } = snapshot.value;
@@ -426,6 +437,7 @@ export function clientKey(snapshot: SnapshotFrom<ClientMachine>): unknown {
   const isLimited = settings.maxInitialAttempts !== null;
   return [
     session?.ticket?.id != null && session.ticket.max,
+    presence.available && presence.show,
     // What one run leaves behind decides nothing in the next, nor what an attempt leaves behind in a run that ends.
     link !== 'down' &&
       link !== 'failed' &&

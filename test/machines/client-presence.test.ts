@@ -157,6 +157,15 @@ tests('and who changed nothing but wants it again', () => {
   assert.equal([client.link, client.presence], ['resolving', 'withheld']);
 });
 
+tests('who stops again does not get another', () => {
+  const client = new PresenceRig().want(HERE).arrive();
+  client.stop();
+  client.want(AWAY).stop();
+  assert.is(client.presence, 'withheld');
+  client.send(FOOTER).lose();
+  assert.is(client.link, 'down');
+});
+
 tests('an app that starts by hand leaves by an unavailable presence, too', () => {
   const client = new PresenceRig().online() as PresenceRig;
   assert.equal(client.deeds(), []);

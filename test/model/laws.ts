@@ -5,7 +5,8 @@
 import * as assert from 'uvu/assert';
 import type { ActorRefFrom, AnyMachineSnapshot, SnapshotFrom } from 'xstate';
 import { retryDelay } from '../../machines/backoff.ts';
-import type { ClientEmitted, clientMachine } from '../../machines/client.ts';
+import type { ClientEmitted, clientMachine, WantedPresence } from '../../machines/client.ts';
+import type { DiscoContext } from '../../machines/disco.ts';
 import type { Failure } from '../../machines/failure.ts';
 import type { negotiationMachine } from '../../machines/negotiation.ts';
 import type { SaslContext, saslMachine } from '../../machines/sasl.ts';
@@ -69,10 +70,15 @@ const plain: Laws['invariants'] = {
   },
 };
 
+/** What an application does to end a run. */
+const STOPS: readonly string[] = ['stop', 'wants to be gone'];
+
 /** Who may speak when: an established session, its interruptions, and the run around them. */
 function announcements(): Monitor {
   let run: 'none' | 'going' | 'stopping' = 'none';
   let session: 'none' | 'held' | 'suspended' = 'none';
+  /** Another run begins at the end of this one. */
+  let again = false;
   let onlineDue: boolean | null = null;
   let destructions = 0;
   let establishments = 0;
@@ -119,17 +125,22 @@ function announcements(): Monitor {
     if (event.type !== 'stopped' && event.type !== 'failure') return;
     assert.is(session, 'none', 'a run ends with a session');
     assert.is(establishments, destructions, 'as many sessions destroyed as established');
-    run = 'none';
+    run = again ? 'going' : 'none';
+    again = false;
+    destructions = establishments = 0;
   };
 
   return (happening) => {
     if (isHeard(happening, 'start')) {
-      assert.is(run, 'none', 'a start in a run');
-      run = 'going';
-      destructions = establishments = 0;
+      // What is emitted comes behind all steps, also the end of the run before.
+      if (run === 'none') run = 'going';
+      else {
+        assert.is(run, 'stopping', 'a start in a run');
+        again = true;
+      }
     }
     // A stop counts also where nobody hears it, which must not be.
-    if (happening.type === 'move' && happening.label === 'stop' && run === 'going') run = 'stopping';
+    if (happening.type === 'move' && STOPS.includes(happening.label) && run === 'going') run = 'stopping';
     if (happening.type === 'emitted') hear(happening.event as ClientEmitted);
     if (happening.type !== 'settled') return;
     const snapshot = clientOf(happening.rig);
@@ -326,6 +337,39 @@ function probes(): Monitor {
   };
 }
 
+/** The wanted presence goes out first in every session, and not again when one goes on, unless it is another by then. */
+function presences(): Monitor {
+  let wanted = false;
+  let announced = false;
+  let changed = false;
+  let resumed = false;
+  let written = 0;
+  return (happening) => {
+    if (happening.type === 'step' && happening.by === 'client') {
+      const { event } = happening;
+      if (event.type === 'presence.set') wanted = (event as { presence?: WantedPresence }).presence?.available === true;
+      if (event.type.startsWith('presence.')) changed = true;
+    }
+    if (happening.type === 'action' && happening.name === 'announcePresence') {
+      assert.not(announced, 'announced twice in a session');
+      announced = true;
+    }
+    if (happening.type === 'action' && happening.name === 'writePresence') written += 1;
+    if (happening.type === 'emitted') {
+      if (happening.event.type === 'established')
+        assert.is(announced, wanted, 'what is wanted is announced, and nothing else');
+      if (happening.event.type === 'destroyed') announced = false;
+      if (happening.event.type === 'suspended') changed = false;
+      if (happening.event.type === 'resumed') resumed = true;
+    }
+    if (happening.type !== 'settled') return;
+    if (resumed && !changed) assert.is(written, 0, 'nothing new, and told again');
+    assert.ok(written <= 1, 'told once at a time');
+    resumed = false;
+    written = 0;
+  };
+}
+
 const client = (settings: Settings): Laws => ({
   invariants: {
     ...plain,
@@ -380,6 +424,7 @@ const client = (settings: Settings): Laws => ({
     'C.8.8, 9, 10: attempts': () => attempts(settings),
     'C.8.16: the gate is open while the link is live': gate,
     'C.8.25: what is asked of the server': requests,
+    'C.8.26: presence is told once a session': presences,
     'gaps are measured': gaps,
     'probes are told of': probes,
   },
@@ -837,6 +882,23 @@ function pausing(input: { readonly delay: number; readonly offline: boolean }): 
 }
 
 /** What holds for a machine that was started with an input. */
+const disco: Laws = {
+  invariants: {
+    ...plain,
+    'every wait has a way out: a timer is armed': (rig) => {
+      const isAsking = /^asking/.test(leavesOf(snapshotOf(rig).value));
+      assert.is(rig.clock.pending.length > 0, isAsking);
+    },
+    'an item is found, missing or waited for': (rig) => {
+      const { entities, waiting, failures } = snapshotOf(rig).context as DiscoContext;
+      const jids = [...entities, ...failures.filter(({ about }) => about === 'info')].map(({ jid }) => jid);
+      assert.is(new Set(jids).size, jids.length);
+      if (leavesOf(snapshotOf(rig).value) !== 'askingEach') assert.equal(waiting, []);
+    },
+  },
+  monitors: {},
+};
+
 export function lawsOf(machine: string, input: unknown): Laws {
   switch (machine) {
     case 'client':
@@ -849,6 +911,10 @@ export function lawsOf(machine: string, input: unknown): Laws {
       return sasl;
     case 'backoff':
       return { invariants: plain, monitors: { pauses: () => pausing(input as Parameters<typeof pausing>[0]) } };
+    case 'services':
+      return { invariants: plain, monitors: {} };
+    case 'disco':
+      return disco;
     default:
       throw new Error(`nothing is known of what holds for ${machine}`);
   }

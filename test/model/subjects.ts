@@ -4,6 +4,7 @@
  */
 import type { AnyStateMachine } from 'xstate';
 import type { ClientSettings } from '../../machines/client.ts';
+import type { DiscoContext } from '../../machines/disco.ts';
 import { catalogue, sampleSettings } from '../../machines/index.ts';
 import type { NegotiationContext } from '../../machines/negotiation.ts';
 import type { SaslContext } from '../../machines/sasl.ts';
@@ -24,6 +25,7 @@ import {
   clientMoves,
   detourMoves,
   networkMoves,
+  presenceMoves,
   serverMoves,
 } from '../../src/testing/moves.ts';
 import { ENDED, FOOTER, failure, features, reset, security, ticket } from '../machines/samples.ts';
@@ -148,7 +150,40 @@ const CLIENT: Readonly<Record<string, readonly Moves<typeof clientModel>[]>> = {
     ),
     ...networkMoves,
   ],
+  ', presence': [
+    ...only(
+      clientMoves,
+      ...[...ONWARD, 'bound, with resumption', 'the hooks are through', 'resumed', 'stream ends: network', 'bound'],
+    ),
+    ...presenceMoves,
+  ],
 };
+
+const SERVICES: readonly Moves[] = [
+  event('services.changed'),
+  event('xstate.error.actor.somebody', { error: new Error('a defect') }, 'a service breaks down'),
+];
+
+const ITEMS = ['a', 'b'].map((name) => ({ jid: `${name}.example.org`, node: null, name: null }));
+const INFO = { identities: [], features: [], forms: [] };
+
+const DISCO: readonly Moves[] = [
+  event('refresh'),
+  done('askInfo', INFO, 'the server answers'),
+  fails('askInfo', { condition: 'timeout' }, 'the server does not answer'),
+  done('askItems', ITEMS, 'two items'),
+  done('askItems', [], 'no items'),
+  fails('askItems', { condition: 'item-not-found' }, 'no answer about items'),
+  ...ITEMS.flatMap((item) => [
+    event('entity.known', { entity: { ...item, info: INFO } }, `${item.jid} answers`),
+    event(
+      'entity.failed',
+      { failure: { ...item, about: 'info', condition: 'timeout' } },
+      `${item.jid} does not answer`,
+    ),
+  ]),
+  timers,
+];
 
 interface Plan {
   readonly moves: Readonly<Record<string, readonly Moves[]>>;
@@ -186,6 +221,17 @@ const plans: Record<string, Plan> = {
     ],
   },
   backoff: { moves: { '': BACKOFF } },
+  services: { moves: { '': SERVICES } },
+  disco: {
+    moves: { '': DISCO },
+    key: ({ context }: Context<DiscoContext>) => [
+      context.fresh,
+      context.server !== null,
+      context.waiting.length,
+      context.entities.length,
+      context.failures.length > 0,
+    ],
+  },
 };
 
 /** Two attempts show what four would, and are many states less. */
@@ -245,6 +291,13 @@ const clientWith = (
   },
 });
 
+/** What happens to the services of a session. */
+const below: readonly Moves<typeof clientModel>[] = SERVICES.map((move) => ({
+  label: (move as Move).label,
+  when: ({ actor }) => actor.getSnapshot().children.services !== undefined,
+  apply: ({ actor, clock }) => (move as Move).apply({ actor: actor.getSnapshot().children.services as never, clock }),
+}));
+
 const except = (moves: readonly Moves<typeof clientModel>[], ...labels: string[]) =>
   moves.filter((move) => typeof move === 'function' || !labels.includes(move.label));
 
@@ -255,6 +308,11 @@ export const composed: readonly Subject[] = [
   clientWith('endings', {}, only(serverMoves, ...ESSENTIALS, ...CUTS)),
   clientWith('endpoints', { maxInitialAttempts: 2 }, [...only(serverMoves, ...DIAL), ...detourMoves]),
   clientWith('network', {}, [...only(serverMoves, ...ESSENTIALS), ...networkMoves]),
+  clientWith('presence', {}, [
+    ...only(serverMoves, ...ESSENTIALS, 'offer binding', 'not resumed'),
+    ...presenceMoves,
+    ...below,
+  ]),
   clientWith('no second session', { allowImplicitReconnect: false }, [
     ...only(serverMoves, ...ESSENTIALS, 'enabled for a little while', 'not resumed', 'offer binding'),
     ...only(networkMoves, 'network.offline', 'network.online'),
