@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
 import { catalogue } from '../../machines/index.ts';
-import { chart, nodesOf, Rig, transitionsOf } from './rig.ts';
+import { nodesOf, transitionsOf } from '../../src/testing/coverage.ts';
+import { chart, Rig } from './rig.ts';
 
 /** `RFC 6120 §4.3.2`, `XEP-0368`, and several of them. */
 const CITATION = /^(RFC \d{3,4}|XEP-\d{4})( §\d+(\.\d+)*)?(, (RFC \d{3,4}|XEP-\d{4})( §\d+(\.\d+)*)?)*$/;

@@ -2,14 +2,16 @@
  * A client on the bench: its own chart with the real ones for stream, negotiation and backoff below it. Only SASL is cut
  * short. Everything else is told by the names of what a server, an application or the platform does.
  */
-import { assign, fromCallback, SimulatedClock, setup } from 'xstate';
+import { assign, fromCallback, setup } from 'xstate';
 import { type ClientEmitted, type ClientSettings, clientMachine } from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import type { Failure } from '../../machines/failure.ts';
 import { negotiationMachine, sampleSettings } from '../../machines/index.ts';
 import type { SaslOutput, saslMachine } from '../../machines/sasl.ts';
 import type { Features, Ticket } from '../../machines/wire.ts';
-import { leaves, Rig, words } from './rig.ts';
+import { ManualClock } from '../../src/testing/clock.ts';
+import { leavesOf } from '../../src/testing/explore.ts';
+import { Rig, words } from './rig.ts';
 import { choice, endpoint, FOOTER, features, reset, security, ticket } from './samples.ts';
 
 export const JID = 'me@example.org/home';
@@ -39,7 +41,7 @@ export class ClientRig extends Rig<typeof clientMachine> {
   readonly shell;
 
   constructor(settings: Partial<ClientSettings> = {}) {
-    const clock = new SimulatedClock();
+    const clock = new ManualClock();
     const shell = { opened: 0, closed: 0, heardAt: 0, probedAt: 0 };
     const machine = clientMachine.provide({
       actors: {
@@ -72,11 +74,11 @@ export class ClientRig extends Rig<typeof clientMachine> {
   }
 
   get link(): string {
-    return leaves(this.snapshot.value.link);
+    return leavesOf(this.snapshot.value.link);
   }
 
   get session(): string {
-    return leaves(this.snapshot.value.session);
+    return leavesOf(this.snapshot.value.session);
   }
 
   /** The phase as the tags have it. */

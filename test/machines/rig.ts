@@ -8,8 +8,6 @@ import {
   type ActorOptions,
   type AnyMachineSnapshot,
   type AnyStateMachine,
-  type AnyStateNode,
-  type AnyTransitionDefinition,
   type ContextFrom,
   createActor,
   type EmittedFrom,
@@ -17,34 +15,18 @@ import {
   type InputFrom,
   type InspectionEvent,
   type OutputFrom,
-  SimulatedClock,
 } from 'xstate';
+import { ManualClock } from '../../src/testing/clock.ts';
+import { Coverage } from '../../src/testing/coverage.ts';
+import { leavesOf } from '../../src/testing/explore.ts';
 import { type Suite, suite } from '../harness.ts';
 
-/** All nodes of a chart, the root first, in the order of the document. */
-export function nodesOf(node: AnyStateNode): AnyStateNode[] {
-  return [node, ...Object.values<AnyStateNode>(node.states).flatMap(nodesOf)];
-}
-
-/** All transitions that start at a node, for whatever reason. */
-export function transitionsOf(node: AnyStateNode): AnyTransitionDefinition[] {
-  return [...[...node.transitions.values()].flat(), ...(node.always ?? [])];
-}
-
-/** `source --event[place among the candidates]` */
-function nameOf(transition: AnyTransitionDefinition): string {
-  const { source, eventType } = transition;
-  const candidates = eventType === '' ? (source.always ?? []) : (source.transitions.get(eventType) ?? []);
-  return `${source.id} --${eventType || 'always'}[${candidates.indexOf(transition)}]`;
-}
-
-/** The transitions taken by the rigs of this process, by name. */
-const taken = new Set<string>();
+/** What the rigs of this process have taken. */
+const coverage = new Coverage();
 
 /** The transitions of `machine` that no rig has taken. */
 export function untaken(machine: AnyStateMachine): string[] {
-  const names = nodesOf(machine.root).flatMap(transitionsOf).map(nameOf);
-  return names.filter((name) => !taken.has(name));
+  return coverage.missing(machine);
 }
 
 /** A value in the words of the log: its parts in a row, nothing as `-`, a failure by its condition or else its kind. */
@@ -53,13 +35,6 @@ export function words(value: unknown): string {
   if (typeof value !== 'object') return String(value);
   if ('kind' in value && 'retry' in value) return words('condition' in value ? value.condition : value.kind);
   return Object.values(value).map(words).join(' ');
-}
-
-/** `{ link: { connected: 'dialing' }, network: 'online' }` as `link.connected.dialing network.online`. */
-export function leaves(value: unknown, path = ''): string {
-  if (typeof value === 'string') return path + value;
-  const inner = Object.entries(value as object);
-  return inner.map(([key, below]) => leaves(below, `${path}${key}.`)).join(' ');
 }
 
 interface Running {
@@ -76,7 +51,7 @@ export class Rig<Machine extends AnyStateMachine> {
   readonly actor;
   #log: string[] = [];
 
-  constructor(machine: Machine, input: InputFrom<Machine>, clock = new SimulatedClock()) {
+  constructor(machine: Machine, input: InputFrom<Machine>, clock = new ManualClock()) {
     const inspect = (event: InspectionEvent) => this.#inspect(event);
     this.clock = clock;
     this.actor = createActor(machine, { input, inspect, clock } as unknown as ActorOptions<Machine>);
@@ -87,14 +62,12 @@ export class Rig<Machine extends AnyStateMachine> {
   }
 
   #inspect(event: InspectionEvent): void {
-    if (event.type === '@xstate.microstep') {
-      for (const transition of event._transitions) taken.add(nameOf(transition));
-    } else if (event.type === '@xstate.action') {
-      const { type, params } = event.action;
-      if (type === 'xstate.emit') this.#log.push(this.tell((params as { event: EmittedFrom<Machine> }).event));
-      // What other built-in actions do shows in states, in context and in children.
-      else if (!type.startsWith('xstate.')) this.#log.push(params === undefined ? type : `${type} ${words(params)}`);
-    }
+    coverage.inspect(event);
+    if (event.type !== '@xstate.action') return;
+    const { type, params } = event.action;
+    if (type === 'xstate.emit') this.#log.push(this.tell((params as { event: EmittedFrom<Machine> }).event));
+    // What other built-in actions do shows in states, in context and in children.
+    else if (!type.startsWith('xstate.')) this.#log.push(params === undefined ? type : `${type} ${words(params)}`);
   }
 
   /** An emitted event in the words of the log. */
@@ -133,7 +106,7 @@ export class Rig<Machine extends AnyStateMachine> {
 
   /** Lets `ms` milliseconds pass. */
   pass(ms: number): this {
-    this.clock.increment(ms);
+    this.clock.advance(ms);
     return this;
   }
 
@@ -143,7 +116,7 @@ export class Rig<Machine extends AnyStateMachine> {
 
   /** The active states, regions parted by blanks. */
   get state(): string {
-    return leaves(this.snapshot.value);
+    return leavesOf(this.snapshot.value);
   }
 
   get context(): ContextFrom<Machine> {
@@ -161,7 +134,7 @@ export class Rig<Machine extends AnyStateMachine> {
 
   /** How many timers are armed. */
   get timers(): number {
-    return (this.clock as unknown as { readonly timeouts: ReadonlyMap<unknown, unknown> }).timeouts.size;
+    return this.clock.pending.length;
   }
 
   /** What was done since this was asked last: commands to the shell, and events emitted. */

@@ -31,7 +31,7 @@ for (const subject of [...alones, ...composed]) {
   tests(`${subject.title}: C.8.1 to 11, 15, 16 and 25 hold in every state`, () => {
     const { exploration } = explored(subject);
     assert.not(exploration.truncated);
-    assert.ok(exploration.states.size > 1);
+    assert.ok(exploration.states.size > 0);
   });
 }
 

@@ -283,7 +283,7 @@ const clientWith = (
 ): Subject => ({
   title: `client with all below it, ${title}`,
   machine: clientModel as unknown as AnyStateMachine,
-  isWhole: /session|endings|network/.test(title),
+  isWhole: ['session', 'endings', 'network', 'no second session'].includes(title),
   options: {
     input: { settings: { ...sampleSettings, maxInitialAttempts: null, ...settings } },
     moves: moves as readonly Moves[],
@@ -315,7 +315,11 @@ export const composed: readonly Subject[] = [
   ]),
   clientWith('no second session', { allowImplicitReconnect: false }, [
     ...only(serverMoves, ...ESSENTIALS, 'enabled for a little while', 'not resumed', 'offer binding'),
-    ...only(networkMoves, 'network.offline', 'network.online'),
+  ]),
+  clientWith('no second session, and no network', { allowImplicitReconnect: false }, [
+    ...only(serverMoves, ...DIAL, ...LOGIN, 'offer binding and SM', 'bind.result', 'enabled for a little while'),
+    ...only(serverMoves, 'the hooks are through'),
+    ...only(networkMoves, 'network.offline'),
   ]),
   clientWith('without TLS', { tls: 'off', asks: 2 }, [
     ...only(serverMoves, ...DIAL, ...LOGIN, 'connected', 'offer STARTTLS only', 'not-authorized'),
