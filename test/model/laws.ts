@@ -225,6 +225,8 @@ function attempts(settings: Settings): Monitor {
         readySince = null;
       }
     }
+    // Another run may begin in the instant in which one ends.
+    if (happening.type === 'settled') over = !isRunning(clientOf(happening.rig));
     if (happening.type !== 'emitted') return;
     const event = happening.event as ClientEmitted;
     if (event.type === 'established') reached = true;
@@ -242,7 +244,6 @@ function attempts(settings: Settings): Monitor {
       const isSpent = limit !== null && !reached && waits + 1 >= limit;
       assert.ok(event.failure.retry !== 'backoff' || isSpent, 'a run is not given up while it may succeed');
     }
-    if (event.type === 'stopped' || event.type === 'failure') over = true;
   };
 }
 

@@ -18,6 +18,9 @@ const tests = chart('model/machines', 60_000);
 
 const machines: readonly AnyStateMachine[] = Object.values(catalogue).map(({ machine }) => machine);
 
+/** Machines of services are started by the shell. */
+const belowClient = machines.filter(({ id }) => id !== 'disco');
+
 const found = new Map<Subject, Explored>();
 
 /** A subject's exploration, made when it is asked for first. */
@@ -67,10 +70,10 @@ for (const machine of machines) {
 
 tests('the client with all below it: every transition is taken, but for those that have a reason not to be', () => {
   assert.equal(
-    machines.flatMap((machine) => untaken(composed, machine)),
+    belowClient.flatMap((machine) => untaken(composed, machine)),
     Object.keys(unreachable),
   );
-  count('client and all below', composed, machines);
+  count('client and all below', composed, belowClient);
 });
 
 tests('a transition has one name, here and in the charts', () => {

@@ -2,9 +2,9 @@
  * Every machine of the catalogue with what may happen to it when it is explored, alone and, for the client, with the real
  * machines below it.
  */
-import type { AnyStateMachine } from 'xstate';
+import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate';
 import type { ClientSettings } from '../../machines/client.ts';
-import type { DiscoContext } from '../../machines/disco.ts';
+import type { DiscoContext, ItemFacts } from '../../machines/disco.ts';
 import { catalogue, sampleSettings } from '../../machines/index.ts';
 import type { NegotiationContext } from '../../machines/negotiation.ts';
 import type { SaslContext } from '../../machines/sasl.ts';
@@ -16,6 +16,7 @@ import {
   fails,
   type Move,
   type Moves,
+  type Rig,
   sends,
   timers,
 } from '../../src/testing/explore.ts';
@@ -174,14 +175,15 @@ const DISCO: readonly Moves[] = [
   done('askItems', ITEMS, 'two items'),
   done('askItems', [], 'no items'),
   fails('askItems', { condition: 'item-not-found' }, 'no answer about items'),
-  ...ITEMS.flatMap((item) => [
-    event('entity.known', { entity: { ...item, info: INFO } }, `${item.jid} answers`),
-    event(
-      'entity.failed',
-      { failure: { ...item, about: 'info', condition: 'timeout' } },
-      `${item.jid} does not answer`,
-    ),
-  ]),
+  ...ITEMS.flatMap((item) => {
+    const when = ({ actor }: Rig) =>
+      (actor.getSnapshot() as AnyMachineSnapshot).context.waiting.some(({ jid }: ItemFacts) => jid === item.jid);
+    const failed = { ...item, about: 'info', condition: 'timeout' };
+    return [
+      { ...event('entity.known', { entity: { ...item, info: INFO } }, `${item.jid} answers`), when },
+      { ...event('entity.failed', { failure: failed }, `${item.jid} does not answer`), when },
+    ];
+  }),
   timers,
 ];
 
