@@ -196,7 +196,7 @@ export type ClientEmitted =
   | { readonly type: 'waiting'; readonly attempt: number; readonly delay: number; readonly reason: Failure }
   /** The server has been silent for long, or somebody wants to know: it is asked for a sign of life. */
   | { readonly type: 'probing' }
-  /** Others can see us: the wanted presence is on its way, in a new session after `online`. */
+  /** The wanted presence is on its way: in a new session after `online`, and whenever it has changed. */
   | { readonly type: 'presenceSent'; readonly presence: WantedPresence }
   /** The run ended as asked. */
   | { readonly type: 'stopped' }
@@ -509,6 +509,7 @@ export const clientMachine = setup({
     unchanged: ({ context, event }) => event.type === 'presence.set' && event.presence === context.presence,
     withheld: stateIn({ presence: 'withheld' }),
     attached: stateIn({ session: { held: 'attached' } }),
+    detached: stateIn({ session: { held: 'detached' } }),
     withoutSession: not(stateIn({ session: 'held' })),
     runEnding: or([
       stateIn({ link: 'ending' }),
@@ -1072,6 +1073,12 @@ export const clientMachine = setup({
             'presence.set': [
               { guard: 'withdrawn', actions: ['notePresence', 'leave'] },
               { guard: 'runEnding', target: 'returning', actions: 'notePresence' },
+              {
+                guard: 'attached',
+                target: 'announced',
+                actions: ['notePresence', 'writePresence', 'emitPresenceSent'],
+              },
+              { guard: 'detached', target: 'outdated', actions: 'notePresence' },
               { target: 'withheld', actions: ['notePresence', 'signalStart'] },
             ],
           },

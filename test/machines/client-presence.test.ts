@@ -166,6 +166,19 @@ tests('who stops again does not get another', () => {
   assert.is(client.link, 'down');
 });
 
+tests('who is online already is seen at once, or when an interruption is over', () => {
+  const client = new PresenceRig().online() as PresenceRig;
+  assert.equal(client.want(HERE).deeds(), ['writePresence', 'presenceSent']);
+  assert.is(client.presence, 'announced');
+  const away = new PresenceRig().online() as PresenceRig;
+  (away.lose() as PresenceRig).want(HERE);
+  assert.is(away.presence, 'outdated');
+  away.deeds();
+  away.wait().found('a').connect().login();
+  away.offer({ bind: true, sm: true }).send({ type: 'sm.resumed', previd: 'previous' });
+  assert.equal(away.deeds(), ['resumed', 'writePresence', 'presenceSent']);
+});
+
 tests('an app that starts by hand leaves by an unavailable presence, too', () => {
   const client = new PresenceRig().online() as PresenceRig;
   assert.equal(client.deeds(), []);

@@ -395,6 +395,14 @@ const client = (settings: Settings): Laws => ({
       if (session !== null) assert.equal([session.jid, FULL_JID.test(session.jid)], [jid, true]);
       if (regionOf(snapshot, 'link').startsWith('connected.live')) assert.is.not(session, null);
     },
+    'C.8.26: whoever is to be seen and has a session is seen': (rig) => {
+      const { value, context } = clientOf(rig);
+      const region = value.presence;
+      const isHeld = regionOf(clientOf(rig), 'session').startsWith('held');
+      if (!context.presence.available) assert.is(region, 'hidden');
+      else if (clientOf(rig).hasTag('disconnecting')) return;
+      else assert.ok(isHeld ? /announced|outdated|returning/.test(region) : /withheld|returning/.test(region), region);
+    },
     'every state shows one phase': (rig) => {
       assert.is(clientOf(rig).tags.size, 1);
     },

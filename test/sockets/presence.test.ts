@@ -116,4 +116,25 @@ test('N-94: what cannot be a presence is refused, naming what is wrong', async (
   assert.is(client.running, false);
 });
 
+test('N-65: a client that is online by hand is seen as soon as it wants to be', async (rig) => {
+  const { watcher, client } = await pair(rig);
+  await client.start();
+  const seen = next(watcher);
+  const sent = client.once('presenceSent', { timeout: 5_000 });
+  client.setPresence({ show: 'away' });
+  assert.is((await sent).presence.show, 'away');
+  assert.is((await seen).show, 'away');
+});
+
+test('a stop is over when its run is, also where another begins at once', async (rig) => {
+  const { client, journal } = await pair(rig);
+  await client.connected({ presence: {} });
+  const stopping = client.stop();
+  client.setPresence({ show: 'away' });
+  await stopping;
+  await journal.until('stopped');
+  await client.waitFor('online');
+  assert.is(client.presence.show, 'away');
+});
+
 test.run();
