@@ -81,15 +81,20 @@ function isSensible(label: string, run: Run<Machine>): boolean {
   return labels.lastIndexOf('verify done') > labels.lastIndexOf('connected over TLS');
 }
 
-/** Where everybody means well a client comes online, from wherever it is. */
+function meanWell(run: Run<Machine>, configuration: string): void {
+  for (let count = 0; count < 60 && !isOnline(run); count++) {
+    const best = WELL_MEANT.some((label) => isSensible(label, run) && takes(run, label));
+    if (!best && !takes(run, 'timer 1')) break;
+  }
+  assert.ok(isOnline(run), `${linkOf(run)} from ${configuration}`);
+}
+
+/** Where everybody means well a client comes online from wherever it is, and again after it was cut off. */
 export function comesOnline({ exploration }: Explored): void {
   for (const [configuration, path] of configurations(exploration)) {
     exploration.along(path, (run) => {
-      for (let count = 0; count < 60 && !isOnline(run); count++) {
-        const best = WELL_MEANT.some((label) => isSensible(label, run) && takes(run, label));
-        if (!best && !takes(run, 'timer 1')) break;
-      }
-      assert.ok(isOnline(run), `${linkOf(run)} from ${configuration}`);
+      meanWell(run, configuration);
+      for (const cut of ['transport.lost', 'stream.violation']) if (takes(run, cut)) meanWell(run, configuration);
     });
   }
 }

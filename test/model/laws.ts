@@ -7,8 +7,9 @@ import type { ActorRefFrom, AnyMachineSnapshot, SnapshotFrom } from 'xstate';
 import { retryDelay } from '../../machines/backoff.ts';
 import type { ClientEmitted, clientMachine, WantedPresence } from '../../machines/client.ts';
 import type { DiscoContext } from '../../machines/disco.ts';
+import type { Endpoint } from '../../machines/endpoint.ts';
 import type { Failure } from '../../machines/failure.ts';
-import type { negotiationMachine } from '../../machines/negotiation.ts';
+import type { NegotiationOutput, negotiationMachine } from '../../machines/negotiation.ts';
 import type { SaslContext, saslMachine } from '../../machines/sasl.ts';
 import type { Features, WireCommand } from '../../machines/wire.ts';
 import { type Happening, leavesOf, type Monitor, type Rig } from '../../src/testing/explore.ts';
@@ -110,6 +111,7 @@ function announcements(): Monitor {
       case 'destroyed':
         assert.is.not(session, 'none', 'destroyed without a session');
         assert.ok(event.reason !== null || run === 'stopping', 'only a stop has no reason');
+        assert.ok(session === 'suspended' || run === 'stopping', 'a connection is lost before its session is');
         session = 'none';
         destructions += 1;
         break;
@@ -280,6 +282,214 @@ function gaps(): Monitor {
   };
 }
 
+/** What the machine knows of its session, and what ends it. */
+function sessions(): Monitor {
+  let before = 'none';
+  let bound: NegotiationOutput | null = null;
+  let refused = false;
+  let hopeless = false;
+  let online: boolean | null = null;
+  return (happening) => {
+    if (happening.type === 'step') {
+      const event = happening.event as { type: string; output?: NegotiationOutput; failure?: Failure };
+      if (event.type === 'session.bound' && event.output !== undefined) bound = event.output;
+      if (event.type === 'sm.failed' && happening.by === 'client' && happening.taken.length > 0) refused = true;
+      if (event.type === 'session.cut' && event.failure !== undefined) {
+        const { stage, kind } = event.failure;
+        // Peers that disagree on what was said have no session any more, nor has one that another has taken over.
+        const isOver = kind === 'conflict' || (kind === 'protocol' && before === 'held.attached');
+        hopeless = isOver || (stage === 'resume' && (kind === 'protocol' || kind === 'stream'));
+      }
+    }
+    if (happening.type === 'emitted' && happening.event.type === 'online') {
+      online = (happening.event as unknown as { resumed: boolean }).resumed;
+    }
+    if (happening.type !== 'settled') return;
+    const snapshot = clientOf(happening.rig);
+    const { session, jid, endpoint, reached, resumed, failure } = snapshot.context;
+    const now = regionOf(snapshot, 'session');
+    if (bound?.type === 'bound' && session !== null) {
+      assert.equal(
+        session,
+        { jid: bound.jid, ticket: bound.ticket, endpoint },
+        'the session is the one that was bound',
+      );
+      assert.is(jid, bound.jid);
+    }
+    if (before === 'held.detached' && refused) assert.is(now, 'none', 'a session that is refused is gone at once');
+    if (hopeless && before !== 'fresh') assert.is(now, 'none', 'a session that cannot be resumed is gone at once');
+    if (online !== null && snapshot.hasTag('online')) {
+      assert.equal([reached, resumed, failure], [true, online, null], 'what is known of being online');
+    }
+    // Later connections are elsewhere, and the session stays where it was bound.
+    if (!now.startsWith('held.attached') || online !== null) bound = null;
+    refused = hopeless = false;
+    online = null;
+    before = now;
+  };
+}
+
+const PASSED_TO_STREAM = /^(transport\.|stream\.(header|footer|error|violation)$)/;
+const PASSED_TO_NEGOTIATION = /^(features|starttls\.|tls\.|sasl\.|bind\.|sm\.|legacy\.)/;
+const PASSED_TO_BACKOFF = /^(retry|wake|network\.(on|off)line)$/;
+
+/** Whether what is heard in a state of the link concerns a machine below. */
+function isPassedOn(link: string, type: string): boolean {
+  if (link.startsWith('connected') && PASSED_TO_STREAM.test(type)) return true;
+  if (link === 'connected.negotiating' && PASSED_TO_NEGOTIATION.test(type)) return true;
+  return link === 'waiting' && PASSED_TO_BACKOFF.test(type);
+}
+
+const ENDED = /^(stream\.(error|footer|violation)|transport\.ended)$/;
+
+/** Where an event leads the link; undefined where that is up to more than the state and the event. */
+function nextLink(link: string, event: { type: string; output?: unknown }, isStuck: boolean): RegExp | undefined {
+  const { type } = event;
+  const connected = link.startsWith('connected');
+  const leaving = link === 'connected.leaving' || link === 'connected.live.draining';
+  const ready = link.startsWith('connected.live.ready');
+  if (type === 'start') return /^(down|failed)$/.test(link) ? /^resolving$/ : undefined;
+  if (type === 'stop') {
+    if (link === 'connected.live.draining' || (link.startsWith('connected.live') && isStuck)) return /draining$/;
+    if (connected) return /^connected\.leaving$/;
+    return /^(resolving|waiting)$/.test(link) ? /^down$/ : undefined;
+  }
+  if (connected && ENDED.test(type)) return leaving ? /^connected\.leaving$/ : /^connected\.closing$/;
+  if (link === 'connected.dialing' && type === 'transport.connected') return /^connected\.negotiating$/;
+  if (link === 'connected.live.draining' && (type === 'flow.free' || type.startsWith('transport.'))) return /leaving$/;
+  if (/^xstate\.(done|error)\.actor\.stream$/.test(type)) {
+    return leaving ? /^down$/ : /^(resolving|connected\.dialing|waiting|failed)$/;
+  }
+  if (type === 'xstate.done.actor.negotiation') {
+    const { type: outcome } = event.output as { type: string };
+    return { bound: /preparing$/, resumed: /ready/, refused: /closing$/ }[outcome];
+  }
+  if (type === 'xstate.done.actor.prepare') return /ready/;
+  if (type === 'xstate.error.actor.prepare') return /closing$/;
+  if (type === 'xstate.done.actor.backoff') return /^(resolving|connected\.dialing)$/;
+  if (type === 'xstate.done.actor.resolve') {
+    if ((event.output as unknown[]).length > 0) return /^connected\.dialing$/;
+    return /^(resolving|waiting|failed)$/;
+  }
+  if (ready && link !== 'connected.live.ready.silent' && /^(probe|wake|network\.online)$/.test(type)) return /probing$/;
+  if (link === 'connected.live.ready.probing' && type === 'flow.heard') return /(quiet|owed)$/;
+  return undefined;
+}
+
+/** Where the link goes for what is heard, that it is heard, and what is passed on to the machines below. */
+function links(): Monitor {
+  let before = 'down';
+  let event: { type: string; output?: unknown } | null = null;
+  let first = false;
+  let isInert = false;
+  let told = 0;
+  let owed = false;
+  let stuck = false;
+  return (happening) => {
+    if (happening.type === 'ignored') {
+      const { label } = happening;
+      assert.is(nextLink(before, { type: label }, stuck), stops(before, label), `${before} does not hear ${label}`);
+      assert.not(isPassedOn(before, label), `${label} is not passed on in ${before}`);
+    }
+    if (happening.type === 'move') {
+      // Several timers may fire one after the other.
+      first = !happening.label.startsWith('timer');
+      event = null;
+      told = 0;
+    }
+    if (happening.type === 'step' && happening.by === 'client' && first) {
+      event = happening.event as typeof event;
+      first = false;
+    }
+    if (happening.type === 'action' && happening.by === 'client' && happening.name === 'xstate.sendTo') told += 1;
+    if (happening.type !== 'settled') return;
+    const now = regionOf(clientOf(happening.rig), 'link');
+    if (event !== null) {
+      const { type } = event;
+      const want = nextLink(before, event, stuck);
+      if (want !== undefined && (isInert || !before.startsWith('connected')))
+        assert.match(now, want, `${type} in ${before}`);
+      if (isPassedOn(before, type)) assert.ok(isInert ? told === 1 : told > 0, `${type} is passed on in ${before}`);
+      if (before.startsWith('connected.live')) {
+        if (type === 'flow.waiting') owed = true;
+        if (type === 'flow.drained') owed = false;
+        if (type === 'flow.stuck') stuck = true;
+        if (type === 'flow.free') stuck = false;
+      }
+    }
+    const { stream } = clientOf(happening.rig).children;
+    // With the real ones below, what is passed on may have its consequences at once.
+    isInert = stream !== undefined && !('machine' in stream.getSnapshot());
+    if (!now.startsWith('connected.live')) owed = stuck = false;
+    if (now.endsWith('quiet')) assert.not(owed, 'whoever is owed nothing is quiet');
+    if (now.endsWith('owed')) assert.ok(owed, 'whoever is owed something waits for it');
+    before = now;
+  };
+}
+
+const SOURCES = ['location', 'application', 'discovery'];
+
+/** Sources are asked in their order, and where they lead is tried in theirs; who is sent elsewhere goes there first. */
+function places(): Monitor {
+  let before = 'down';
+  let source = '';
+  let asked: string | null = null;
+  let named: readonly Endpoint[] = [];
+  let sent: string | null = null;
+  let dials = 0;
+  let nobody = false;
+  return (happening) => {
+    if (happening.type === 'move') {
+      dials = 0;
+      nobody = false;
+      asked = null;
+    }
+    if (happening.type === 'step' && happening.by === 'client' && happening.taken.length > 0) {
+      const event = happening.event as {
+        type: string;
+        output?: readonly Endpoint[];
+        redirect?: { host: string } | null;
+      };
+      if (event.type === 'start') [named, sent] = [[], null];
+      if (event.type === 'xstate.done.actor.resolve') {
+        named = event.output ?? [];
+        nobody = named.length === 0;
+        asked = source;
+      }
+      // Who is on the way out already goes nowhere else.
+      const isLeaving = /closing|leaving|draining/.test(before);
+      if (event.type === 'stream.error' && event.redirect != null && !isLeaving) sent = event.redirect.host;
+    }
+    if (happening.type === 'action' && happening.name === 'xstate.spawnChild') {
+      if ((happening.params as { id?: string }).id === 'transport') dials += 1;
+    }
+    if (happening.type !== 'settled') return;
+    const snapshot = clientOf(happening.rig);
+    const { sweep, endpoint } = snapshot.context;
+    const link = regionOf(snapshot, 'link');
+    if (nobody && asked !== null) {
+      const next = SOURCES[SOURCES.indexOf(asked) + 1];
+      if (next !== undefined) assert.equal([link, sweep.source], ['resolving', next], 'the next source is asked');
+      else assert.is.not(link, 'resolving', 'whoever was asked last is not asked again at once');
+    }
+    if (dials === 1) {
+      assert.is(endpoint?.host, sent ?? named[0]?.host, 'what is named first is tried first');
+      if (sent === null) named = named.slice(1);
+      sent = null;
+    }
+    if (link === 'waiting') named = [];
+    source = sweep.source ?? '';
+    before = link;
+  };
+}
+
+/** Further stops and probes, which are kept from what is around them. */
+const stops = (link: string, label: string): RegExp | undefined =>
+  (label === 'stop' && /leaving|draining/.test(link)) ||
+  (/^(probe|wake|network\.online)$/.test(label) && /probing$/.test(link))
+    ? nextLink(link, { type: label }, true)
+    : undefined;
+
 /** What is asked of the server on one stream: sessions are asked back only if they can be, and nothing is asked twice. */
 function requests(): Monitor {
   const asked = new Set<string>();
@@ -434,6 +644,9 @@ const client = (settings: Settings): Laws => ({
     'C.8.16: the gate is open while the link is live': gate,
     'C.8.25: what is asked of the server': requests,
     'C.8.26: presence is told once a session': presences,
+    'C.8.4, 6: what is known of a session, and what ends it': sessions,
+    'what is heard, and where it leads': links,
+    'where it connects to': places,
     'gaps are measured': gaps,
     'probes are told of': probes,
   },
