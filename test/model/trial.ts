@@ -7,7 +7,7 @@ import { clientModel } from '../../src/testing/moves.ts';
 import { comesOnline, endsWithStop, noticesSilence } from './checks.ts';
 import { type Explored, exploreSubject } from './exploring.ts';
 import { type Mutation, mutationsOf } from './mutations.ts';
-import { alones, composed, type Subject } from './subjects.ts';
+import { alones, composed } from './subjects.ts';
 import { unreachable } from './unreachable.ts';
 
 /** The machine that another one invokes under a name. */
@@ -19,8 +19,10 @@ const having = (machine: AnyStateMachine, name: string, inner: AnyStateMachine):
 const client = clientModel as unknown as AnyStateMachine;
 const negotiation = below(client, 'negotiation');
 
+type Place = readonly [original: AnyStateMachine, having: (other: AnyStateMachine) => AnyStateMachine];
+
 /** Each machine of the catalogue as it is below the client, and how a client is made that has another in its place. */
-const places: Record<string, readonly [AnyStateMachine, (other: AnyStateMachine) => AnyStateMachine]> = {
+const places: Record<string, Place> = {
   client: [client, (other) => other],
   stream: [below(client, 'stream'), (other) => having(client, 'stream', other)],
   negotiation: [negotiation, (other) => having(client, 'negotiation', other)],
@@ -38,9 +40,9 @@ export const mutants: readonly Mutant[] = Object.entries(catalogue).flatMap(([ma
   mutationsOf(entry.machine as AnyStateMachine).map((mutation) => ({ machine, mutation })),
 );
 
-/** Some of the mutants, always the same for a seed. */
-export function sample(count: number, seed: number): readonly Mutant[] {
-  const rest = [...mutants];
+/** Some mutants, always the same for a seed. */
+export function sample(count: number, seed: number, from: readonly Mutant[] = mutants): readonly Mutant[] {
+  const rest = [...from];
   let state = seed;
   return Array.from({ length: Math.min(count, rest.length) }, () => {
     // Numerical Recipes' generator: enough to pick at random.
@@ -49,29 +51,47 @@ export function sample(count: number, seed: number): readonly Mutant[] {
   });
 }
 
-/** What notices the mistake; null if nothing does. */
-export function noticed({ machine, mutation }: Mutant): string | null {
-  const [original, within] = places[machine] as (typeof places)[string];
-  try {
-    const changed = mutation.make(original);
+/** What notices the mistake when its machine is looked at by itself; null if nothing does. */
+export function noticedAlone({ machine, mutation }: Mutant): string | null {
+  return said(() => {
+    const changed = mutation.make((places[machine] as Place)[0]);
     const singles = alones.filter(({ machine: { id } }) => id === machine);
-    const seen = singles.map((subject) => exploreSubject(subject, alone(changed)));
-    const missed = missing(changed, seen);
-    if (missed.length > 0) return `${missed[0]} is not taken`;
-    const whole = within(changed);
-    const together = composed.map((subject: Subject) => {
+    const explored = singles.map((subject) => exploreSubject(subject, alone(changed)));
+    return missing(changed, explored)[0] ?? null;
+  });
+}
+
+/** What notices the mistake, if need be with all machines together; null if nothing does. */
+export function noticed(mutant: Mutant): string | null {
+  return noticedAlone(mutant) ?? noticedTogether(mutant);
+}
+
+function noticedTogether({ machine, mutation }: Mutant): string | null {
+  return said(() => {
+    const [original, having] = places[machine] as Place;
+    const changed = mutation.make(original);
+    const whole = having(changed);
+    const together = composed.map((subject) => {
       const explored = exploreSubject(subject, whole);
       endsWithStop(explored);
       noticesSilence(explored);
       if (subject.isWhole) comesOnline(explored);
       return explored;
     });
-    const apart = missing(changed, together).filter((id) => !(id in unreachable));
-    return apart.length > 0 ? `${apart[0]} is not taken with all others` : null;
+    return missing(changed, together).find((id) => !(id in unreachable)) ?? null;
+  });
+}
+
+/** The transitions of a machine that no exploration took. */
+const missing = (machine: AnyStateMachine, explorations: readonly Explored[]): readonly string[] =>
+  Coverage.all(machine).filter((id) => explorations.every(({ coverage }) => coverage.times(id) === 0));
+
+/** What a look returns or throws. */
+function said(look: () => string | null): string | null {
+  try {
+    const untaken = look();
+    return untaken === null ? null : `${untaken} is not taken`;
   } catch (error) {
     return String((error as Error).message).split('\n')[0] ?? '';
   }
 }
-
-const missing = (machine: AnyStateMachine, explorations: readonly Explored[]): readonly string[] =>
-  Coverage.all(machine).filter((id) => explorations.every(({ coverage }) => coverage.times(id) === 0));
