@@ -381,6 +381,7 @@ function links(): Monitor {
   let before = 'down';
   let event: { type: string; output?: unknown } | null = null;
   let first = false;
+  let again = false;
   let isInert = false;
   let told = 0;
   let owed = false;
@@ -394,11 +395,14 @@ function links(): Monitor {
     if (happening.type === 'move') {
       // Several timers may fire one after the other.
       first = !happening.label.startsWith('timer');
+      again = false;
       event = null;
       told = 0;
     }
-    if (happening.type === 'step' && happening.by === 'client' && first) {
-      event = happening.event as typeof event;
+    if (happening.type === 'step' && happening.by === 'client') {
+      // Where somebody wants to be seen again, the end of a run is the beginning of another.
+      if (!first && happening.event.type === 'start') again = event?.type !== 'presence.set';
+      if (first) event = happening.event as typeof event;
       first = false;
     }
     if (happening.type === 'action' && happening.by === 'client' && happening.name === 'xstate.sendTo') told += 1;
@@ -408,7 +412,7 @@ function links(): Monitor {
       const { type } = event;
       const want = nextLink(before, event, stuck);
       if (want !== undefined && (isInert || !before.startsWith('connected')))
-        assert.match(now, want, `${type} in ${before}`);
+        assert.match(again ? 'down' : now, want, `${type} in ${before}`);
       if (isPassedOn(before, type)) assert.ok(isInert ? told === 1 : told > 0, `${type} is passed on in ${before}`);
       if (before.startsWith('connected.live')) {
         if (type === 'flow.waiting') owed = true;
@@ -1104,6 +1108,55 @@ function pausing(input: { readonly delay: number; readonly offline: boolean }): 
 }
 
 /** What holds for a machine that was started with an input. */
+/** What becomes of an answer, or of none, and what is known then. XEP-0030 §3, §4 */
+const FINDINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  askingServer: { 'the server answers': 'askingItems', 'the server does not answer': 'unknown', 'timer 1': 'unknown' },
+  askingItems: {
+    'two items': 'askingEach',
+    'no items': 'known',
+    'no answer about items': 'known',
+    'timer 1': 'known',
+  },
+  askingEach: { 'timer 1': 'known' },
+};
+
+function findings(): Monitor {
+  let before = '';
+  let move = '';
+  let told = 0;
+  return (happening) => {
+    if (happening.type === 'ignored') {
+      const { label } = happening;
+      const isAwaited = label.includes('example.org') || FINDINGS[before]?.[label] !== undefined;
+      assert.ok(label !== 'refresh' && !isAwaited, `${before} does not hear ${label}`);
+    }
+    if (happening.type === 'move') {
+      move = happening.label;
+      told = 0;
+    }
+    if (happening.type === 'action' && happening.name === 'tell') told += 1;
+    if (happening.type !== 'settled') return;
+    const snapshot = snapshotOf(happening.rig);
+    const { server, entities, waiting, failures, fresh } = snapshot.context as DiscoContext;
+    const now = leavesOf(snapshot.value);
+    const want = move === 'refresh' ? 'askingServer' : FINDINGS[before]?.[move];
+    if (want !== undefined) assert.is(now, want, `${move} in ${before}`);
+    const isOver = now === 'known' || now === 'unknown';
+    assert.is(told, isOver && before !== now ? 1 : 0, 'the end is told once');
+    assert.is(
+      server === null && entities.length === 0,
+      now === 'unknown' || (server === null && now === 'askingServer'),
+    );
+    if (move === 'refresh') assert.equal([fresh, waiting, failures], [true, [], []], 'everything is asked anew');
+    if (move === 'two items') assert.equal(waiting.length, 2);
+    if (move.endsWith('example.org answers')) assert.ok(entities.some(({ jid }) => move.startsWith(jid)));
+    if (/does not answer|no answer/.test(move)) assert.ok(failures.length > 0);
+    if (want !== undefined && move === 'timer 1') assert.ok(failures.some(({ condition }) => condition === 'timeout'));
+    if (before === 'askingItems' && /^(no |timer)/.test(move)) assert.equal(entities, []);
+    before = now;
+  };
+}
+
 const disco: Laws = {
   invariants: {
     ...plain,
@@ -1115,11 +1168,26 @@ const disco: Laws = {
       const { entities, waiting, failures } = snapshotOf(rig).context as DiscoContext;
       const jids = [...entities, ...failures.filter(({ about }) => about === 'info')].map(({ jid }) => jid);
       assert.is(new Set(jids).size, jids.length);
-      if (leavesOf(snapshotOf(rig).value) !== 'askingEach') assert.equal(waiting, []);
+      if (leavesOf(snapshotOf(rig).value) === 'askingEach') assert.ok(waiting.length > 0, 'nobody is waited for');
+      else assert.equal(waiting, []);
     },
   },
-  monitors: {},
+  monitors: { 'what is found, and what comes of it': findings },
 };
+
+/** The machines of services are looked after when there are others, and whoever breaks down is reported. */
+function housekeeping(): Monitor {
+  const done: string[] = [];
+  let due = ['adjust'];
+  return (happening) => {
+    assert.is.not(happening.type, 'ignored');
+    if (happening.type === 'move') due = [happening.label === 'services.changed' ? 'adjust' : 'reportService'];
+    if (happening.type === 'action') done.push(happening.name);
+    if (happening.type === 'settled') assert.equal(done.splice(0), due);
+  };
+}
+
+const services: Laws = { invariants: plain, monitors: { housekeeping } };
 
 export function lawsOf(machine: string, input: unknown): Laws {
   switch (machine) {
@@ -1134,7 +1202,7 @@ export function lawsOf(machine: string, input: unknown): Laws {
     case 'backoff':
       return { invariants: plain, monitors: { pauses: () => pausing(input as Parameters<typeof pausing>[0]) } };
     case 'services':
-      return { invariants: plain, monitors: {} };
+      return services;
     case 'disco':
       return disco;
     default:

@@ -19,15 +19,18 @@ const having = (machine: AnyStateMachine, name: string, inner: AnyStateMachine):
 const client = clientModel as unknown as AnyStateMachine;
 const negotiation = below(client, 'negotiation');
 
-type Place = readonly [original: AnyStateMachine, having: (other: AnyStateMachine) => AnyStateMachine];
+type Place = readonly [original: AnyStateMachine, having: ((other: AnyStateMachine) => AnyStateMachine) | null];
 
-/** Each machine of the catalogue as it is below the client, and how a client is made that has another in its place. */
+/** Each machine of the catalogue as it is below the client, and how a client is made that has another in its place, if it is. */
 const places: Record<string, Place> = {
   client: [client, (other) => other],
   stream: [below(client, 'stream'), (other) => having(client, 'stream', other)],
   negotiation: [negotiation, (other) => having(client, 'negotiation', other)],
   sasl: [below(negotiation, 'sasl'), (other) => having(client, 'negotiation', having(negotiation, 'sasl', other))],
   backoff: [below(client, 'backoff'), (other) => having(client, 'backoff', other)],
+  services: [below(client, 'services'), (other) => having(client, 'services', other)],
+  // The shell starts it.
+  disco: [catalogue.disco.machine as unknown as AnyStateMachine, null],
 };
 
 export interface Mutant {
@@ -69,6 +72,7 @@ export function noticed(mutant: Mutant): string | null {
 function noticedTogether({ machine, mutation }: Mutant): string | null {
   return said(() => {
     const [original, having] = places[machine] as Place;
+    if (having === null) return null;
     const changed = mutation.make(original);
     const whole = having(changed);
     const together = composed.map((subject) => {
