@@ -73,12 +73,15 @@ export function coveringPaths<Machine extends AnyStateMachine>(
     return null;
   };
 
-  const step = (walk: Walk<Machine>, move: Move<Machine>): void => {
-    const taken = walk.run.take(move) ?? [];
+  /** Makes a move; returns whether anything came of it. */
+  const step = (walk: Walk<Machine>, move: Move<Machine>): boolean => {
+    const taken = (move.when?.(walk.run) ?? true) ? walk.run.take(move) : null;
+    if (taken === null) return false;
     for (const goal of goalsOf(walk.taken, { to: walk.run.key, taken })) {
       if (open.delete(goal)) walk.worthwhile = true;
     }
     walk.taken = taken;
+    return true;
   };
 
   /** Goes from one goal to the next as long as every move leads where it is meant to. */
@@ -87,8 +90,8 @@ export function coveringPaths<Machine extends AnyStateMachine>(
     for (let way = wayFrom(run.key, walk.taken); way !== null; way = wayFrom(run.key, walk.taken)) {
       if (run.path.length > 0 && run.path.length + way.length > longest) return;
       for (const { move, to } of way) {
-        step(walk, move);
-        if (run.key !== to) return;
+        // Where the key is too coarse a move may be impossible here, or change nothing; it would be tried for ever.
+        if (!step(walk, move) || run.key !== to) return;
       }
     }
   };
