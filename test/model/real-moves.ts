@@ -1,8 +1,10 @@
 /** What may happen to a real client and to its twin, each move with both its halves. */
 import type { EventFrom } from 'xstate';
+import { UNAVAILABLE } from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import type { Features, Security, Ticket } from '../../machines/wire.ts';
-import { type Element, el } from '../../src/index.ts';
+import { readPresence } from '../../src/client/presence.ts';
+import { type Element, el, type PresenceOptions, type Service, type ServiceHost } from '../../src/index.ts';
 import { done, fails, type Rig, timers } from '../../src/testing/explore.ts';
 import { streamError, streamFeatures } from '../../src/testing/framing.ts';
 import { NS } from '../../src/testing/names.ts';
@@ -125,6 +127,24 @@ export const platform = {
   wake: tells({ type: 'wake' }, always, ({ client }) => client.wake()),
   offline: tells({ type: 'network.offline' }, always, ({ client }) => client.network('offline')),
   online: tells({ type: 'network.online' }, always, ({ client }) => client.network('online')),
+};
+
+/** Gives what only services have. */
+const insider: Service<ServiceHost> = { name: 'insider', create: (host) => host };
+
+const wants = (label: string, options: PresenceOptions) =>
+  tells(
+    { type: 'presence.set', presence: readPresence(options, UNAVAILABLE) },
+    always,
+    ({ client }) => client.setPresence(options),
+    label,
+  );
+
+export const presence = {
+  here: wants('wants to be here', {}),
+  away: wants('wants to be away', { show: 'away' }),
+  gone: wants('wants to be gone', { available: false }),
+  refresh: tells({ type: 'presence.refresh' }, always, ({ client }) => client.use(insider).refreshPresence()),
 };
 
 const isAsking = (source: string) => (twin: Twin) => context(twin).sweep.source === source;

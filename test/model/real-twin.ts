@@ -3,7 +3,7 @@
  * no move can come between, the twin does at once.
  */
 import { type AnyActor, assign, fromCallback, type SnapshotFrom } from 'xstate';
-import type { clientMachine } from '../../machines/client.ts';
+import type { ClientContext, clientMachine } from '../../machines/client.ts';
 import type { Failure, Stage } from '../../machines/failure.ts';
 import type { NegotiationContext } from '../../machines/negotiation.ts';
 import type { SaslContext } from '../../machines/sasl.ts';
@@ -64,6 +64,17 @@ const nowWithin = (system: AnyActor['system']): number => (system as Timed)._clo
 
 export const nowOf = ({ actor }: Rig<ClientMachine>): number => nowWithin(actor.system);
 
+interface Writer {
+  getSnapshot(): { hasTag(tag: 'disconnecting'): boolean };
+  send(event: { type: 'flow.waiting' }): void;
+}
+
+/** A stanza is written, and stream management makes the server owe an acknowledgement of it. */
+function owe(self: Writer, context: ClientContext): void {
+  if (context.session?.ticket == null || context.owed || self.getSnapshot().hasTag('disconnecting')) return;
+  self.send({ type: 'flow.waiting' });
+}
+
 /** The client machine with the real machines below it. */
 export const twinModel: ClientMachine = clientModel.provide({
   actors: {
@@ -90,6 +101,8 @@ export const twinModel: ClientMachine = clientModel.provide({
     writeProbe: ({ system }) => {
       Object.assign(contactWithin(system), { probing: true, probed: nowWithin(system) });
     },
+    announcePresence: ({ self, context }) => owe(self, context),
+    writePresence: ({ self, context }) => owe(self, context),
   },
 });
 
