@@ -32,6 +32,8 @@ export interface Contact {
   cut: boolean;
   /** The application gave credentials, which are good for as long as they are not refused. */
   given: boolean;
+  /** What the server says does not come through. */
+  silent: boolean;
   /** How often the server asked for a proof of them. */
   challenges: number;
 }
@@ -45,12 +47,13 @@ const NOTHING = {
   upgrading: false,
   cut: false,
   given: false,
+  silent: false,
   challenges: 0,
 };
 
 const contacts = new WeakMap<AnyActor['system'], Contact>();
 
-function contactWithin(system: AnyActor['system']): Contact {
+export function contactWithin(system: AnyActor['system']): Contact {
   const contact = contacts.get(system) ?? { asleep: 0, ...NOTHING };
   contacts.set(system, contact);
   return contact;
@@ -164,7 +167,8 @@ export function hear(rig: Rig<ClientMachine>): void {
   rig.actor.send({ type: 'flow.heard' });
 }
 
-const given = (condition: (rig: Rig<ClientMachine>) => boolean, move: Move): Move<ClientMachine> => ({
+/** A move of a child, under a condition. */
+export const given = (condition: (rig: Rig<ClientMachine>) => boolean, move: Move): Move<ClientMachine> => ({
   label: move.label,
   when: (rig) => condition(rig) && (move.when?.(rig as unknown as Rig) ?? true),
   apply: (rig) => move.apply(rig as unknown as Rig),
@@ -206,10 +210,10 @@ const BY_ITSELF: readonly Move<ClientMachine>[] = [
   },
 ];
 
-/** Lets the twin do what the real client does by itself. */
-export function settle(rig: Rig<ClientMachine>): void {
+/** Lets the twin do what the real client does by itself, and then what `others` do. */
+export function settle(rig: Rig<ClientMachine>, others: readonly Move<ClientMachine>[] = []): void {
   for (;;) {
-    const next = BY_ITSELF.find((move) => move.when?.(rig));
+    const next = [...BY_ITSELF, ...others].find((move) => move.when?.(rig));
     if (next === undefined) return;
     next.apply(rig);
   }

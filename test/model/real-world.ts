@@ -25,7 +25,7 @@ interface Question<Asked, Answer> {
 }
 
 /** Where questions wait until they are answered or nobody wants to know any more. */
-class Desk<Asked, Answer> {
+export class Desk<Asked, Answer> {
   #open: Question<Asked, Answer>[] = [];
   #wake = () => {};
 
