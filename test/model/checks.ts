@@ -38,21 +38,25 @@ function passUntil(run: Run<Machine>, done: (rig: Rig) => boolean): number | nul
   return done(run) ? run.clock.now() - start : null;
 }
 
-/** `stop` is accepted everywhere, and ends a run by timers alone and in time. */
+/** `stop` is accepted everywhere, and ends a run by timers alone and in time; also while stanzas wait to be written. */
 export function endsWithStop({ subject, exploration }: Explored): void {
-  const { settings } = subject.options.input as { settings: ClientSettings };
+  const { shutdownTimeout } = (subject.options.input as { settings: ClientSettings }).settings;
   for (const [configuration, path] of configurations(exploration)) {
-    exploration.along(path, (run) => {
-      if (isOver(run)) return;
-      assert.ok(snapshotOf(run).can({ type: 'stop' }) || snapshotOf(run).hasTag('disconnecting'), configuration);
-      takes(run, 'stop');
-      assert.ok(isOver(run) || snapshotOf(run).hasTag('disconnecting'), `not stopping in ${configuration}`);
-      const took = passUntil(run, isOver);
-      // Who is closing already has the time for that, and the connection a second to be gone.
-      assert.ok(took !== null && took <= settings.shutdownTimeout + 1_000, `${took} ms from ${configuration}`);
-      assert.is(linkOf(run), 'down', configuration);
-      assert.equal(run.clock.pending, [], configuration);
-    });
+    for (const isStuck of [false, true]) {
+      exploration.along(path, (run) => {
+        if (isOver(run) || (isStuck && !takes(run, 'flow.stuck'))) return;
+        const isOpen = configuration.includes('stream: CONNECTED.OPEN') && !configuration.includes('draining');
+        assert.ok(snapshotOf(run).can({ type: 'stop' }) || snapshotOf(run).hasTag('disconnecting'), configuration);
+        takes(run, 'stop');
+        assert.ok(isOver(run) || snapshotOf(run).hasTag('disconnecting'), `not stopping in ${configuration}`);
+        const took = passUntil(run, isOver);
+        // Who is closing already has the time for that, and the connection a second to be gone.
+        assert.ok(took !== null && took <= shutdownTimeout + 1_000, `${took} ms from ${configuration}`);
+        if (isOpen) assert.is(took, shutdownTimeout, `the server has its time to answer in ${configuration}`);
+        assert.is(linkOf(run), 'down', configuration);
+        assert.equal(run.clock.pending, [], configuration);
+      });
+    }
   }
 }
 

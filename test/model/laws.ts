@@ -9,8 +9,9 @@ import type { ClientEmitted, clientMachine, WantedPresence } from '../../machine
 import type { DiscoContext } from '../../machines/disco.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import type { Failure } from '../../machines/failure.ts';
-import type { NegotiationOutput, negotiationMachine } from '../../machines/negotiation.ts';
+import type { NegotiationOutput, negotiationMachine, Trust } from '../../machines/negotiation.ts';
 import type { SaslContext, saslMachine } from '../../machines/sasl.ts';
+import type { StreamOutput } from '../../machines/stream.ts';
 import type { Features, WireCommand } from '../../machines/wire.ts';
 import { type Happening, leavesOf, type Monitor, type Rig } from '../../src/testing/explore.ts';
 
@@ -286,6 +287,8 @@ function gaps(): Monitor {
 function sessions(): Monitor {
   let before = 'none';
   let bound: NegotiationOutput | null = null;
+  let trust: Trust | undefined;
+  let offered: Features | null = null;
   let refused = false;
   let hopeless = false;
   let online: boolean | null = null;
@@ -293,7 +296,12 @@ function sessions(): Monitor {
     if (happening.type === 'step') {
       const event = happening.event as { type: string; output?: NegotiationOutput; failure?: Failure };
       if (event.type === 'session.bound' && event.output !== undefined) bound = event.output;
+      if (event.type === 'xstate.done.actor.negotiation' && event.output?.type !== 'refused')
+        trust = event.output?.trust;
       if (event.type === 'sm.failed' && happening.by === 'client' && happening.taken.length > 0) refused = true;
+      if (event.type === 'features' && happening.by === 'client' && happening.taken.length > 0) {
+        offered = (happening.event as unknown as { features: Features }).features;
+      }
       if (event.type === 'session.cut' && event.failure !== undefined) {
         const { stage, kind } = event.failure;
         // Peers that disagree on what was said have no session any more, nor has one that another has taken over.
@@ -316,6 +324,9 @@ function sessions(): Monitor {
       );
       assert.is(jid, bound.jid);
     }
+    if (offered !== null) assert.is(snapshot.context.features, offered, 'the features are those of this stream');
+    if (trust !== undefined) assert.equal(snapshot.context.trust, trust, 'how far the connection is to be trusted');
+    trust = undefined;
     if (before === 'held.detached' && refused) assert.is(now, 'none', 'a session that is refused is gone at once');
     if (hopeless && before !== 'fresh') assert.is(now, 'none', 'a session that cannot be resumed is gone at once');
     if (online !== null && snapshot.hasTag('online')) {
@@ -391,6 +402,8 @@ function links(): Monitor {
       const { label } = happening;
       assert.is(nextLink(before, { type: label }, stuck), stops(before, label), `${before} does not hear ${label}`);
       assert.not(isPassedOn(before, label), `${label} is not passed on in ${before}`);
+      const isFlow = /^flow\.(waiting|drained|stuck|free)$/.test(label);
+      assert.not(isFlow && before.startsWith('connected.live'), `${before} does not hear ${label}`);
     }
     if (happening.type === 'move') {
       // Several timers may fire one after the other.
@@ -441,12 +454,19 @@ function places(): Monitor {
   let named: readonly Endpoint[] = [];
   let sent: string | null = null;
   let dials = 0;
+  let timeouts = 0;
+  let ends = 0;
+  let end = '';
+  let isLong = false;
+  let failed: Failure | null = null;
+  let fresh = false;
   let nobody = false;
   return (happening) => {
     if (happening.type === 'move') {
-      dials = 0;
+      dials = timeouts = ends = 0;
+      isLong = /^timer [^1]/.test(happening.label);
       nobody = false;
-      asked = null;
+      asked = failed = null;
     }
     if (happening.type === 'step' && happening.by === 'client' && happening.taken.length > 0) {
       const event = happening.event as {
@@ -454,7 +474,14 @@ function places(): Monitor {
         output?: readonly Endpoint[];
         redirect?: { host: string } | null;
       };
-      if (event.type === 'start') [named, sent] = [[], null];
+      if (event.type === 'start') [named, sent, fresh] = [[], null, true];
+      if (event.type === 'xstate.error.actor.resolve')
+        failed = (happening.event as unknown as { error: Failure }).error;
+      if (event.type.startsWith('xstate.after.step') && before === 'resolving') timeouts += 1;
+      if (/^xstate\.(done|error)\.actor\.stream$/.test(event.type) && !/leaving|draining/.test(before)) {
+        ends += 1;
+        end = (event.output as unknown as StreamOutput | undefined)?.cause?.kind ?? 'internal';
+      }
       if (event.type === 'xstate.done.actor.resolve') {
         named = event.output ?? [];
         nobody = named.length === 0;
@@ -471,6 +498,16 @@ function places(): Monitor {
     const snapshot = clientOf(happening.rig);
     const { sweep, endpoint } = snapshot.context;
     const link = regionOf(snapshot, 'link');
+    if (fresh) assert.equal([sweep.source, sweep.failures], ['location', []], 'a run begins with the first source');
+    fresh = false;
+    if (failed !== null) assert.equal(sweep.failures.at(-1), failed, 'what went wrong is remembered');
+    // Between two timers more than that may have happened.
+    if (ends === 1 && !isLong && link !== 'down') {
+      assert.is(sweep.failures.at(-1)?.kind, end, 'what ended a connection is remembered');
+    }
+    if (timeouts === 1 && link !== 'down' && before === 'resolving') {
+      assert.equal([sweep.failures.at(-1)?.kind, sweep.failures.at(-1)?.stage], ['timeout', 'resolve']);
+    }
     if (nobody && asked !== null) {
       const next = SOURCES[SOURCES.indexOf(asked) + 1];
       if (next !== undefined) assert.equal([link, sweep.source], ['resolving', next], 'the next source is asked');
