@@ -30,7 +30,9 @@ import { JID, type World } from './real-world.ts';
 
 type Twin = Rig<ClientMachine>;
 type Event = EventFrom<ClientMachine>;
+/** A move in the world of `real-world`. */
 export type WorldMove = RealMove<World>;
+/** A move, or what finds those that are possible now. */
 export type WorldMoves = WorldMove | ((twin: Twin) => readonly WorldMove[]);
 
 /** A move that the twin makes by `apply`, followed by what it does by itself. */
@@ -91,6 +93,7 @@ function ends(
 const context = (twin: Twin) => snapshotOf(twin).context;
 const isManaged = (twin: Twin) => context(twin).session?.ticket != null;
 
+/** What an application does, and how the stanzas that it sends fare. */
 export const app = {
   start: tells({ type: 'start' }, isDown, (world) => world.start()),
   stop: tells(
@@ -123,6 +126,7 @@ export const app = {
   ),
 };
 
+/** What a platform says of the network and of sleep. */
 export const platform = {
   wake: tells({ type: 'wake' }, always, ({ client }) => client.wake()),
   offline: tells({ type: 'network.offline' }, always, ({ client }) => client.network('offline')),
@@ -140,6 +144,7 @@ const wants = (label: string, options: PresenceOptions) =>
     label,
   );
 
+/** What others are to see. */
 export const presence = {
   here: wants('wants to be here', {}),
   away: wants('wants to be away', { show: 'away' }),
@@ -163,6 +168,7 @@ const found = (label: string, tls: Endpoint['tls'], ...hosts: string[]) =>
     (world) => world.found(...hosts),
   );
 
+/** What comes of asking where the server is. */
 export const lookups = {
   nobody: ends(done('resolve', [], 'nobody knows where'), isAsking('application'), (world) => world.named()),
   defect: ends(fails('resolve', trouble, 'the application fails'), isAsking('application'), (world) =>
@@ -262,6 +268,7 @@ const connected = (over: Security | null) =>
     (world) => world.connect(),
   );
 
+/** What comes of connecting. */
 export const dials = {
   connected: connected(null),
   connectedDirect: connected(security),
@@ -287,6 +294,7 @@ const isOpenIn =
 
 const CONNECTED = ['CONNECTED.STREAM_HEADER_SENT', 'CONNECTED.OPEN', 'CLOSING'];
 
+/** How a connection ends without a word. */
 export const cable = {
   cut: move(
     'transport.lost',
@@ -392,6 +400,7 @@ const violation = says(
   (world) => sends(world, el('nonsense', { xmlns: 'urn:example:nonsense' })),
 );
 
+/** Headers, and how a stream ends. */
 export const stream = { header, badHeader, footer, systemShutdown, conflict, seeOtherHost, movedOn, violation };
 
 const isAwaiting = (twin: Twin) => isOpen(twin) && negotiationOf(twin) === 'awaiting';
@@ -417,6 +426,7 @@ const login = (...names: string[]) => {
   return offer(names.join(' and '), isStranger, { mechanisms: names }, el('mechanisms', { xmlns: NS.sasl }, all));
 };
 
+/** The features of a stream. */
 export const offers = {
   nothing: offer('nothing', always, {}),
   starttls: offer('STARTTLS', isClear, { starttls: 'optional' }, starttls),
@@ -443,6 +453,7 @@ const isNegotiating =
   (twin: Twin) =>
     isOpen(twin) && states.includes(negotiationOf(twin));
 
+/** STARTTLS, for better or worse. */
 export const tls: readonly WorldMove[] = [
   says(
     'starttls.proceed',
@@ -521,6 +532,7 @@ const success = says(
   (world) => world.succeed(),
 );
 
+/** A login that goes well. */
 export const loggingIn = [giveCredentials, success];
 
 const refusal = (condition: string) =>
@@ -556,6 +568,7 @@ const outOfTurn = (verdict: 'success' | 'failure', event: Event) =>
     (world) => world.hurry(verdict),
   );
 
+/** And what can go wrong with one. */
 export const sasl = [
   ends(done('credentials', false, 'no credentials'), always, (world) => world.login(null)),
   ends(fails('credentials', noPassword, 'the credentials fail'), always, (world) => world.login(new Error('locked'))),
@@ -582,6 +595,7 @@ const enabled = (label: string, max: number) =>
     (world) => world.sm('enabled', { id: 'previous', resume: 'true', max }),
   );
 
+/** Binding, resumption and acknowledgements. */
 export const session = {
   bound: says(
     'bind.result',

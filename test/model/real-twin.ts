@@ -12,6 +12,7 @@ import { done, fails, leavesOf, type Move, type Rig } from '../../src/testing/ex
 import { clientModel } from '../../src/testing/moves.ts';
 import { failure } from '../machines/samples.ts';
 
+/** The machine of a client. */
 export type ClientMachine = typeof clientMachine;
 
 /** What a client knows beside its charts, all of it about its connection but for the first. Times in milliseconds. */
@@ -53,18 +54,21 @@ const NOTHING = {
 
 const contacts = new WeakMap<AnyActor['system'], Contact>();
 
+/** What the client of an actor system knows of its connection. */
 export function contactWithin(system: AnyActor['system']): Contact {
   const contact = contacts.get(system) ?? { asleep: 0, ...NOTHING };
   contacts.set(system, contact);
   return contact;
 }
 
+/** What a client knows of its connection. */
 export const contactOf = ({ actor }: Rig<ClientMachine>): Contact => contactWithin(actor.system);
 
 type Timed = AnyActor['system'] & { readonly _clock: { now(): number } };
 
 const nowWithin = (system: AnyActor['system']): number => (system as Timed)._clock.now() + contactWithin(system).asleep;
 
+/** Milliseconds on the clock of its machine, sleep included. */
 export const nowOf = ({ actor }: Rig<ClientMachine>): number => nowWithin(actor.system);
 
 interface Writer {
@@ -125,23 +129,30 @@ const innerOf = ({ actor }: Rig<ClientMachine>, ...ids: readonly string[]): Inne
 
 const stateOf = (inner: Inner | null): string => (inner === null ? '' : leavesOf(inner.value));
 
+/** The state of its stream; empty while there is none. */
 export const streamOf = (rig: Rig<ClientMachine>): string => stateOf(innerOf(rig, 'stream'));
 
+/** The state of its negotiation; empty while there is none. */
 export const negotiationOf = (rig: Rig<ClientMachine>): string => stateOf(innerOf(rig, 'negotiation'));
 
+/** The state of its authentication; empty while there is none. */
 export const saslOf = (rig: Rig<ClientMachine>): string => stateOf(innerOf(rig, 'negotiation', 'sasl'));
 
 const saslContextOf = (rig: Rig<ClientMachine>) =>
   innerOf(rig, 'negotiation', 'sasl')?.context as SaslContext | undefined;
 
+/** The mechanism that was chosen. */
 export const mechanismOf = (rig: Rig<ClientMachine>): string | null => saslContextOf(rig)?.choice?.mechanism ?? null;
 
+/** The stream being negotiated is encrypted. */
 export const isSecured = (rig: Rig<ClientMachine>): boolean =>
   (innerOf(rig, 'negotiation')?.context as NegotiationContext | undefined)?.security !== null;
 
+/** The stream being negotiated is authenticated. */
 export const isAuthenticated = (rig: Rig<ClientMachine>): boolean =>
   (innerOf(rig, 'negotiation')?.context as NegotiationContext | undefined)?.choice !== null;
 
+/** Where it stands. */
 export const snapshotOf = ({ actor }: Rig<ClientMachine>): SnapshotFrom<ClientMachine> => actor.getSnapshot();
 
 /** Where in the life of a connection a client is. */
@@ -153,6 +164,7 @@ export function stageOf(rig: Rig<ClientMachine>): Stage {
   return (tag as Stage | undefined) ?? 'online';
 }
 
+/** The connection breaks. */
 export const lost = (rig: Rig<ClientMachine>): { type: 'transport.lost'; failure: Failure } => ({
   type: 'transport.lost',
   failure: failure('network', 'backoff', { stage: stageOf(rig) }),
@@ -174,6 +186,7 @@ export const given = (condition: (rig: Rig<ClientMachine>) => boolean, move: Mov
   apply: (rig) => move.apply(rig as unknown as Rig),
 });
 
+/** The mechanism that was chosen is a SCRAM. */
 export const isScram = (rig: Rig<ClientMachine>) => mechanismOf(rig)?.startsWith('SCRAM') ?? false;
 
 /** The first challenge of SCRAM; there is nothing to say to any other. */

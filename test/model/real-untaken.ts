@@ -1,9 +1,10 @@
-/** Transitions that no real client takes beside its twin, and why. Those of the charts alone are taken in `machines.test`. */
+/** What real clients leave out beside their twins; `machines.test` takes all of it. */
 import { unreachable } from './unreachable.ts';
 
 const FALLBACK = 'where the records of a domain name no host, discovery names the domain itself';
-const OWN = 'it takes what the client has to compute by itself longer than the limit; nothing outside can make it';
+const OWN = 'what the client computes by itself takes no time on its clock';
 
+/** Transitions that no real client takes beside its twin, with the reason of each, in the order of the catalogue. */
 export const untaken: Readonly<Record<string, string>> = {
   'client.link.resolving --xstate.done.actor.resolve[2]': FALLBACK,
   ...unreachable,

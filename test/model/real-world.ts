@@ -13,7 +13,9 @@ import type { SrvRecord } from '../../src/transport/resolver.ts';
 import { dial } from '../../src/transport/tcp.ts';
 import { DrowsyClock, type Surroundings, Watch } from './real-client.ts';
 
+/** The domain of the server. */
 export const DOMAIN = 'xmpp.test';
+/** What the client is bound as. */
 export const JID = `user@${DOMAIN}/there`;
 const PASSWORD = 'secret';
 
@@ -107,6 +109,7 @@ const OPTIONS = {
 export const settingsOf = (options: Partial<ClientOptions>): ClientSettings =>
   createClient({ ...OPTIONS, ...options, credentials: () => null }).actor.getSnapshot().context.settings;
 
+/** A client and all that it deals with. */
 export class World implements Surroundings {
   readonly client: Client;
   readonly clock = new DrowsyClock();
