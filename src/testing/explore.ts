@@ -152,32 +152,26 @@ export function configurationOf(snapshot: AnyMachineSnapshot): string {
   return leavesOf(snapshot.value) + (below.length === 0 ? '' : ` (${below.join(', ')})`);
 }
 
-/** Ids of all children of a machine, and of the machines among them, by `visit`; until it returns true. */
-function someChild(actor: AnyActorRef, visit: (id: string, child: AnyActorRef) => boolean): boolean {
-  const { children } = actor.getSnapshot() as Partial<AnyMachineSnapshot>;
-  return Object.entries<AnyActorRef>((children ?? {}) as never).some(
-    ([id, child]) => visit(id, child) || someChild(child, visit),
-  );
-}
-
+/** Children that a move has ended, as far as their parents know. */
 const over = new WeakSet<AnyActorRef>();
 
 /** The child of that id, however deep, while it lives. */
-function livingChild({ actor }: Rig, wanted: string): AnyActorRef | null {
-  let found: AnyActorRef | null = null;
-  someChild(actor as AnyActorRef, (id, child) => {
-    if (id === wanted && !over.has(child) && child.getSnapshot().status === 'active') found = child;
-    return found !== null;
-  });
-  return found;
+function livingChild(actor: AnyActorRef, wanted: string): AnyActorRef | null {
+  const { children = {} } = actor.getSnapshot() as Partial<AnyMachineSnapshot>;
+  for (const [id, child] of Object.entries<AnyActorRef>(children)) {
+    const isIt = id === wanted && !over.has(child) && child.getSnapshot().status === 'active';
+    const found = isIt ? child : livingChild(child, wanted);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 function outcome(child: string, type: 'done' | 'error', payload: object, label: string): Move {
   return {
     label,
-    when: (rig) => livingChild(rig, child) !== null,
-    apply(rig) {
-      const ended = livingChild(rig, child) as AnyActorRef;
+    when: ({ actor }) => livingChild(actor as AnyActorRef, child) !== null,
+    apply({ actor }) {
+      const ended = livingChild(actor as AnyActorRef, child) as AnyActorRef;
       over.add(ended);
       ended._parent?.send({ type: `xstate.${type}.actor.${child}`, actorId: child, ...payload });
     },
@@ -304,7 +298,7 @@ export class Run<Machine extends AnyStateMachine> implements Rig<Machine> {
     return taken;
   }
 
-  /** The same where it was looked before: only the monitors watch. */
+  /** The same where it was looked at before: only the monitors watch. */
   retake(move: Move<Machine>): readonly string[] | null {
     const now = this.clock.now();
     this.#happened = [{ type: 'move', label: move.label }];
