@@ -33,7 +33,7 @@ const chat = setup({
       initial: 'open',
       states: {
         open: { entry: 'start', on: { close: 'closing' } },
-        closing: { entry: 'stop', on: { open: 'open' }, after: { 10000: '#chat.closed' } },
+        closing: { entry: 'stop', after: { 10000: '#chat.closed' } },
       },
     },
   },
