@@ -434,10 +434,14 @@ function links(): Monitor {
         if (type === 'flow.free') stuck = false;
       }
     }
-    const { stream } = clientOf(happening.rig).children;
+    const {
+      children: { stream },
+      context,
+    } = clientOf(happening.rig);
     // With the real ones below, what is passed on may have its consequences at once.
     isInert = stream !== undefined && !('machine' in stream.getSnapshot());
     if (!now.startsWith('connected.live')) owed = stuck = false;
+    else assert.equal([context.owed, context.stuck], [owed, stuck], 'what is heard of the stanzas is known');
     if (now.endsWith('quiet')) assert.not(owed, 'whoever is owed nothing is quiet');
     if (now.endsWith('owed')) assert.ok(owed, 'whoever is owed something waits for it');
     before = now;
