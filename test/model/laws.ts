@@ -393,6 +393,7 @@ function links(): Monitor {
   let event: { type: string; output?: unknown } | null = null;
   let first = false;
   let again = false;
+  let asleep = false;
   let isInert = false;
   let told = 0;
   let owed = false;
@@ -408,6 +409,7 @@ function links(): Monitor {
     if (happening.type === 'move') {
       // Several timers may fire one after the other.
       first = !happening.label.startsWith('timer');
+      asleep = happening.label.endsWith('in sleep');
       again = false;
       event = null;
       told = 0;
@@ -440,6 +442,11 @@ function links(): Monitor {
     } = clientOf(happening.rig);
     // With the real ones below, what is passed on may have its consequences at once.
     isInert = stream !== undefined && !('machine' in stream.getSnapshot());
+    if (asleep && before.endsWith('probing')) assert.is(now, before, 'who has slept asks again');
+    if (now.endsWith('draining') && now !== before) {
+      const { stopBy, settings } = clientOf(happening.rig).context;
+      assert.is(stopBy, happening.rig.clock.now() + settings.shutdownTimeout, 'the whole time is there for a stop');
+    }
     if (!now.startsWith('connected.live')) owed = stuck = false;
     else assert.equal([context.owed, context.stuck], [owed, stuck], 'what is heard of the stanzas is known');
     if (now.endsWith('quiet')) assert.not(owed, 'whoever is owed nothing is quiet');
@@ -601,7 +608,10 @@ function presences(): Monitor {
   let changed = false;
   let resumed = false;
   let written = 0;
+  let region = 'hidden';
+  let withdrawn = false;
   return (happening) => {
+    if (happening.type === 'move') withdrawn = happening.label === 'wants to be gone';
     if (happening.type === 'step' && happening.by === 'client') {
       const { event } = happening;
       if (event.type === 'presence.set') wanted = (event as { presence?: WantedPresence }).presence?.available === true;
@@ -622,6 +632,8 @@ function presences(): Monitor {
     if (happening.type !== 'settled') return;
     if (resumed && !changed) assert.is(written, 0, 'nothing new, and told again');
     assert.ok(written <= 1, 'told once at a time');
+    if (withdrawn && region === 'announced') assert.is(written, 1, 'who leaves says so');
+    region = leavesOf(clientOf(happening.rig).value.presence);
     resumed = false;
     written = 0;
   };
