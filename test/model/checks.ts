@@ -45,11 +45,17 @@ export function endsWithStop({ subject, exploration }: Explored): void {
     for (const isStuck of [false, true]) {
       exploration.along(path, (run) => {
         if (isOver(run) || (isStuck && !takes(run, 'flow.stuck'))) return;
+        if (isStuck) run.clock.advance(1_000);
         const isOpen = configuration.includes('stream: CONNECTED.OPEN') && !configuration.includes('draining');
         assert.ok(snapshotOf(run).can({ type: 'stop' }) || snapshotOf(run).hasTag('disconnecting'), configuration);
         takes(run, 'stop');
         assert.ok(isOver(run) || snapshotOf(run).hasTag('disconnecting'), `not stopping in ${configuration}`);
-        const took = passUntil(run, isOver);
+        const stopped = run.clock.now();
+        if (isStuck && isOpen) {
+          run.clock.advance(1_000);
+          takes(run, 'flow.free');
+        }
+        const took = passUntil(run, isOver) === null ? null : run.clock.now() - stopped;
         // Who is closing already has the time for that, and the connection a second to be gone.
         assert.ok(took !== null && took <= shutdownTimeout + 1_000, `${took} ms from ${configuration}`);
         if (isOpen) assert.is(took, shutdownTimeout, `the server has its time to answer in ${configuration}`);
@@ -98,7 +104,13 @@ export function comesOnline({ exploration }: Explored): void {
   for (const [configuration, path] of configurations(exploration)) {
     exploration.along(path, (run) => {
       meanWell(run, configuration);
-      for (const cut of ['transport.lost', 'stream.violation']) if (takes(run, cut)) meanWell(run, configuration);
+      for (const cut of ['transport.lost', 'stream.violation']) {
+        if (!takes(run, cut)) continue;
+        meanWell(run, configuration);
+        // Once it has lasted, what was before is forgotten.
+        takes(run, 'timer 1');
+      }
+      takes(run, 'transport.lost');
     });
   }
 }

@@ -160,6 +160,7 @@ function holding(): Monitor {
   let announced = false;
   let ended = true;
   let destroyed: Failure | null | undefined;
+  let replayed = false;
   return (happening) => {
     if (happening.type === 'action') {
       const { name } = happening;
@@ -178,17 +179,22 @@ function holding(): Monitor {
         assert.not(held, 'nothing is held at the end of a run');
         ended = true;
       }
-      if (name === 'replay') assert.ok(held && announced, 'only a session that is held is taken up again');
+      if (name === 'replay') {
+        assert.ok(held && announced, 'only a session that is held is taken up again');
+        replayed = true;
+      }
     }
     if (happening.type === 'emitted') {
       const event = happening.event as ClientEmitted;
       if (event.type === 'established') announced = true;
+      if (event.type === 'resumed') assert.ok(replayed, 'what was not handled is sent again first');
       if (event.type === 'destroyed')
         assert.equal(event.reason, destroyed, 'the shell and the application hear one reason');
       if (event.type === 'stopped' || event.type === 'failure') {
         assert.ok(ended, 'what waits is let go before the end of a run is announced');
       }
     }
+    if (happening.type === 'move') replayed = false;
     if (happening.type !== 'settled') return;
     const snapshot = clientOf(happening.rig);
     assert.is(held, snapshot.context.session !== null, 'the shell holds what the machine does');
@@ -589,8 +595,13 @@ function probes(): Monitor {
   let written = 0;
   let told = 0;
   let before = false;
+  let talking = false;
   return (happening) => {
-    if (happening.type === 'action' && happening.name === 'writeProbe') written += 1;
+    if (happening.type === 'move') talking = happening.label === 'timer 1, not in silence';
+    if (happening.type === 'action' && happening.name === 'writeProbe') {
+      assert.not(talking, 'a server that talks is not asked whether it is there');
+      written += 1;
+    }
     if (happening.type === 'emitted' && happening.event.type === 'probing') told += 1;
     if (happening.type !== 'settled') return;
     const probing = regionOf(clientOf(happening.rig), 'link') === 'connected.live.ready.probing';
