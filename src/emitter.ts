@@ -57,16 +57,21 @@ export class Emitter<Events> {
     return this.#listeners.get(type)?.length ?? 0;
   }
 
-  emit<T extends keyof Events>(type: T, event: Events[T]): void {
+  /** Calls the listeners. A promise when one of them gave one; it is fulfilled when all are. */
+  emit<T extends keyof Events>(type: T, event: Events[T]): Promise<unknown> | undefined {
     const listeners = this.#listeners.get(type);
-    if (listeners === undefined) return;
+    if (listeners === undefined) return undefined;
+    let working: Promise<unknown> | undefined;
     for (const listener of listeners as readonly Listener<Events[T]>[]) {
       try {
         const result = listener(event);
-        if (result instanceof Promise) result.catch((error) => this.#report(error, type, event));
+        if (!(result instanceof Promise)) continue;
+        const settled = result.catch((error) => this.#report(error, type, event));
+        working = working === undefined ? settled : Promise.all([working, settled]);
       } catch (error) {
         this.#report(error, type, event);
       }
     }
+    return working;
   }
 }

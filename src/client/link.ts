@@ -24,6 +24,11 @@ import type { Outgoing } from './token.ts';
 /** Stanzas after which an acknowledgement is asked for within a burst. XEP-0198 §4 */
 const ACK_EVERY = 50;
 
+/** Bytes that are read while stanzas wait for the application, since the reply it may be waiting for can be among them. */
+const READ_AHEAD = 1024 * 1024;
+/** Bytes that may come between the end of binding and the first moment at which somebody hears of them. */
+const EARLY = 4 * 1024 * 1024;
+
 /** What a link needs to know, the same for all links of a client. */
 export interface LinkOptions extends OpeningOptions {
   /** The bare JID, shown to the server once the stream is encrypted; null when it is the server's to give. */
@@ -70,6 +75,10 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   #awaiting: 'bind' | 'session' | null = null;
   /** Stanzas that came after binding and before the gate was opened. */
   #early: (readonly [Element, InboundSession])[] | null = null;
+  /** Bytes received when the first of those came. */
+  #earlySince = 0;
+  /** Bytes received when stanzas began to wait for the application; null while none does. */
+  #heldSince: number | null = null;
   #bound = false;
   #open = false;
   #carrying = false;
@@ -175,6 +184,8 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     }
     this.#write(FOOTER);
     this.#footerSent = true;
+    // The answer may be behind what has not been read for a while.
+    connection.resume();
     connection.flush();
   }
 
@@ -230,15 +241,17 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   probe(): void {
     this.#probing = true;
     this.#probedAt = this.#options.now();
+    // The sign of life may be here already.
+    this.#connection?.resume();
     if (this.session.ledger.active) {
       this.session.ledger.ask();
       this.#write(REQUEST_ACK);
     } else this.#write(`<iq type="get" id="${PROBE_ID}"><ping xmlns="${NS.ping}"/></iq>`);
   }
 
-  /** Milliseconds since the last byte came. */
+  /** Milliseconds since the last byte came; none while it is we who do not listen. */
   get silence(): number {
-    return this.#connection === null ? 0 : this.#options.now() - this.#connection.heardAt;
+    return this.#connection === null || this.#full ? 0 : this.#options.now() - this.#connection.heardAt;
   }
 
   /** Milliseconds since the server was last probed. */
@@ -287,6 +300,21 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     session.ledger.ack(this.#resumedCount);
     const again = session.ledger.replay();
     if (again !== '') this.#write(again);
+  }
+
+  /** Stanzas wait for the application, or none does any more. */
+  hold(held: boolean): void {
+    if (held) this.#heldSince ??= this.#connection?.received ?? 0;
+    else {
+      this.#heldSince = null;
+      this.#connection?.resume();
+    }
+  }
+
+  /** So much waits for the application that the server has to wait, too. */
+  get #full(): boolean {
+    const received = this.#connection?.received ?? 0;
+    return this.#heldSince !== null && received - this.#heldSince > READ_AHEAD;
   }
 
   /** Destroys the socket, if there is one that is ours: during a handshake it is not. */
@@ -343,6 +371,10 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     return this.#carrying && !this.session.ended;
   }
 
+  wants(stanza: Element): boolean {
+    return this.connected || (!this.session.ledger.counting && stanza.name === 'message');
+  }
+
   get signal(): AbortSignal {
     return this.session.signal;
   }
@@ -354,6 +386,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   // What the connection says.
 
   heard(): void {
+    if (this.#full && !this.#footerSent) this.#connection?.pause();
     if (!this.#probing) return;
     this.#probing = false;
     this.#tell({ type: 'flow.heard' });
@@ -410,17 +443,24 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
       this.#tell(decodeLegacySession(element));
     } else if (this.#footerSent) {
       // The last word on what was handled has been said: the server takes it back and delivers it to the next session.
-      if (!this.session.ledger.counting && this.#bound) this.#host.receive(element, this);
+      // Without counting nobody delivers it again; but where others wait already there is no time left for it.
+      if (!this.session.ledger.counting && this.#bound && this.#heldSince === null) this.#host.receive(element, this);
     } else if (this.#bound) {
-      this.#early ??= [];
+      const received = this.#connection?.received ?? 0;
+      if (this.#early === null) {
+        this.#early = [];
+        this.#earlySince = received;
+      }
       this.#early.push([element, this.session.ledger.counting ? this : uncounted(this)]);
+      if (received - this.#earlySince > EARLY)
+        this.#violate('policy-violation', 'too much before the session is ready');
     } else this.#violate('policy-violation', 'a stanza before resource binding');
   }
 
   #deliverEarly(): void {
     const early = this.#early ?? [];
     this.#early = null;
-    for (const [element, session] of early) if (session.connected) this.#host.receive(element, session);
+    for (const [element, session] of early) if (session.wants(element)) this.#host.receive(element, session);
   }
 
   #acknowledge(element: Element): void {
@@ -514,5 +554,6 @@ function uncounted(session: InboundSession): InboundSession {
     get connected() {
       return session.connected;
     },
+    wants: (stanza) => session.connected || stanza.name === 'message',
   };
 }

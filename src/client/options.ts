@@ -91,6 +91,12 @@ export interface ClientOptions extends TlsOptions {
    * cannot be written at once.
    */
   readonly queue?: { readonly limit?: number; readonly whenFull?: 'reject' };
+  /**
+   * Stanzas whose listeners and handlers may be at work at a time, which is until the promises that they return are settled
+   * (default 1,000; 1 deals with one after the other). Further ones wait, in order, and soon nothing more is read from the
+   * server. Replies to requests do not wait: a listener may await one.
+   */
+  readonly concurrency?: number;
   /** What the server may send in one piece, before and after authentication. */
   readonly limits?: { readonly connecting?: Partial<ParserLimits>; readonly online?: Partial<ParserLimits> };
   /** Sees everything the statecharts do; handed to XState. One with a method `client` sees the wire, too. */
@@ -123,6 +129,7 @@ export interface ResolvedOptions {
   readonly endpoints: EndpointSource;
   readonly resend: boolean;
   readonly queueLimit: number;
+  readonly concurrency: number;
   readonly limits: { readonly connecting: ParserLimits; readonly online: ParserLimits };
   readonly iterations: { readonly min: number; readonly max: number };
   readonly clock: Clock;
@@ -195,6 +202,7 @@ export function resolveOptions(given: ClientOptions): ResolvedOptions {
       oneOf('streamManagement.onResumeRefused', streamManagement?.onResumeRefused, ['report', 'resend'], 'report') ===
         'resend',
     queueLimit: whole('queue.limit', given.queue?.limit, 10_000, 0),
+    concurrency: whole('concurrency', given.concurrency, 1000, 1),
     limits: {
       connecting: readLimits('limits.connecting', limits?.connecting, CONNECT_LIMITS),
       online: readLimits('limits.online', limits?.online, ONLINE_LIMITS),

@@ -48,6 +48,10 @@ export interface Delivery {
   readonly handled: number;
   /** Requests without a reply. */
   readonly requests: number;
+  /** Received, and their listeners and handlers are at work. */
+  readonly handling: number;
+  /** Received, and waiting for those to be done. */
+  readonly waiting: number;
 }
 
 /** What a before-established hook may use: stanzas sent by it precede all others. */
@@ -103,7 +107,7 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     this.outbox = new Outbox(this.outboundFilters, options.queueLimit, this.#reportListener, (stuck) =>
       this.tell({ type: stuck ? 'flow.stuck' : 'flow.free' }),
     );
-    this.inbound = new Inbound(this.inboundFilters, this);
+    this.inbound = new Inbound(this.inboundFilters, this, options.concurrency);
     this.#linkOptions = linkOptions(options, this.tap);
     this.actor = createActor(clientLogic, {
       input: { settings: options.settings },
@@ -185,6 +189,7 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     const { link } = this;
     if (link === null) return;
     link.open(whom === 'hooks' ? 'prepare' : 'online');
+    link.hold(this.inbound.waiting > 0);
     this.outbox.open(link, whom === 'everyone');
   }
 
@@ -238,6 +243,7 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     const error = new ConnectionError(reason ?? ABORTED);
     this.requests.fail(error);
     this.outbox.clear('lost', error);
+    this.inbound.clear();
   }
 
   /** The time, chance, and how long the server has been silent. */
@@ -360,8 +366,13 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     this.inbound.receive(stanza, session);
   }
 
-  message(message: Message): void {
-    if (this.#claims.length === 0 || !this.#isClaimed(message)) this.emitter.emit('message', message);
+  hold(held: boolean): void {
+    this.link?.hold(held);
+  }
+
+  message(message: Message): Promise<unknown> | undefined {
+    if (this.#claims.length > 0 && this.#isClaimed(message)) return undefined;
+    return this.emitter.emit('message', message);
   }
 
   #isClaimed(message: Message): boolean {
@@ -384,8 +395,8 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     };
   }
 
-  presence(presence: Presence): void {
-    this.emitter.emit('presence', presence);
+  presence(presence: Presence): Promise<unknown> | undefined {
+    return this.emitter.emit('presence', presence);
   }
 
   reply(iq: Element): void {
@@ -399,9 +410,10 @@ export class Shell implements Effects, InboundTarget, LinkHost {
 
   /**
    * Answers a request; what cannot be written as XML is answered with an error. While hooks are at work they may be waiting
-   * for somebody who is waiting for this.
+   * for somebody who is waiting for this. A promise, until it is written, when that cannot be done at once: a server that asks
+   * and does not read has to wait for its own answers.
    */
-  answer(iq: Element): void {
+  answer(iq: Element): Promise<unknown> | undefined {
     const first = this.outbox.forHooks;
     const token = new Outgoing(iq.attr('id') ?? '', iq, this.#reportListener);
     token.onStateChange((state) => {
@@ -414,6 +426,10 @@ export class Shell implements Effects, InboundTarget, LinkHost {
       );
     });
     this.outbox.push(token, first);
+    if (token.state !== 'queued') return undefined;
+    return new Promise<void>((resolve) => {
+      token.onStateChange((state) => state !== 'queued' && resolve());
+    });
   }
 
   drained(): void {
@@ -429,13 +445,15 @@ export class Shell implements Effects, InboundTarget, LinkHost {
 
   /** What is on its way. */
   get delivery(): Delivery {
-    const { outbox, session, requests } = this;
+    const { outbox, session, requests, inbound } = this;
     return {
       queued: outbox.size,
       unacked: session?.ledger.unacked ?? 0,
       sent: session?.ledger.sent ?? 0,
       handled: session?.ledger.handled ?? 0,
       requests: requests.size,
+      handling: inbound.handling,
+      waiting: inbound.waiting,
     };
   }
 

@@ -37,6 +37,8 @@ export class Connection {
   #error: Error | null = null;
   /** When the last byte came. */
   heardAt: number;
+  /** Bytes that came. */
+  received = 0;
 
   /** @param now milliseconds on a clock that never goes back. */
   constructor(socket: Duplex, handler: ConnectionHandler, limits: ParserLimits, now: () => number) {
@@ -120,6 +122,18 @@ export class Connection {
     this.#listen();
   }
 
+  /** Reads nothing more for now: the peer has to wait. What was read already is parsed. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  /** Reads on. */
+  resume(): void {
+    if (!this.#socket.isPaused()) return;
+    this.heardAt = this.#now();
+    this.#socket.resume();
+  }
+
   /** Sends what is pending, and then that nothing more will come; the peer may go on speaking. */
   finish(): void {
     if (this.#finished) return;
@@ -161,6 +175,7 @@ export class Connection {
 
   readonly #data = (chunk: Uint8Array): void => {
     this.heardAt = this.#now();
+    this.received += chunk.length;
     this.#handler.heard();
     this.#parser.write(chunk);
   };

@@ -1,6 +1,12 @@
 import * as assert from 'uvu/assert';
 import { Filters } from '../../src/client/filters.ts';
-import { Inbound, type InboundSession, type IqExchange, type IqHandler } from '../../src/client/inbound.ts';
+import {
+  Inbound,
+  type InboundSession,
+  type InboundTarget,
+  type IqExchange,
+  type IqHandler,
+} from '../../src/client/inbound.ts';
 import { StateError } from '../../src/error.ts';
 import { StanzaError } from '../../src/stanza/error.ts';
 import { type Element, el } from '../../src/xml/element.ts';
@@ -13,6 +19,7 @@ const test = suite('client/inbound');
 class FakeSession implements InboundSession {
   readonly controller = new AbortController();
   connected = true;
+  wants = (): boolean => this.connected;
   /** How many stanzas were dealt with. */
   count = 0;
 
@@ -25,23 +32,33 @@ class FakeSession implements InboundSession {
   }
 }
 
-/** The way in, and all that comes out of it, in words. */
-function setUp() {
+/**
+ * The way in, and all that comes out of it, in words. Whoever hears a message or a presence, or writes an answer, takes as
+ * long as `work` does.
+ */
+function setUp(concurrency = 1000, work: () => Promise<unknown> | undefined = () => undefined) {
   const filters = new Filters();
   const session = new FakeSession();
   const log: string[] = [];
-  const inbound = new Inbound(filters, {
-    message: (message) => log.push(`message ${message.body}`),
-    presence: (presence) => log.push(`presence ${presence.type}`),
+  const holds: boolean[] = [];
+  const said = (what: string): Promise<unknown> | undefined => {
+    log.push(what);
+    return work();
+  };
+  const target: InboundTarget = {
+    message: (message) => said(`message ${message.body}`),
+    presence: (presence) => said(`presence ${presence.type}`),
     reply: (iq) => log.push(`reply ${iq.attr('type')} ${iq.attr('id')}`),
-    answer: (iq) => log.push(`answer ${describe(iq)}`),
+    answer: (iq) => said(`answer ${describe(iq)}`),
+    hold: (held) => holds.push(held),
     invalid: (element) => log.push(`invalid ${element.name}`),
     report: (error, element) => log.push(`report ${error instanceof Error ? error.message : error} (${element.name})`),
-  });
+  };
+  const inbound = new Inbound(filters, target, concurrency);
   const receive = (...texts: string[]) => {
     for (const text of texts) inbound.receive(stanza(text), session);
   };
-  return { inbound, filters, session, log, receive };
+  return { inbound, filters, session, log, holds, receive };
 }
 
 /** `result 1 to a@b: payload`, or the condition in its place. */
@@ -382,6 +399,129 @@ test('what comes over the next connection does not wait for a filter of the last
   await release();
   assert.equal(log, ['presence probe', 'message a', 'presence available']);
   assert.equal([session.count, next.count], [0, 3]);
+});
+
+test('a message of a session that does not count is not forgotten with its connection', async () => {
+  const { session, log, receive, release } = slow();
+  session.wants = () => true;
+  receive(body('a'), body('b'));
+  session.connected = false;
+  await release();
+  await release();
+  assert.equal(log, ['message a', 'message b']);
+});
+
+// No more at a time than the application can take.
+
+/** The way in for an application that takes its time with everything until it is told to be done with the oldest. */
+function busy(concurrency: number) {
+  const work: Deferred<void>[] = [];
+  const parts = setUp(concurrency, () => {
+    const deferred = new Deferred<void>();
+    work.push(deferred);
+    return deferred.promise;
+  });
+  const finish = async () => {
+    work.shift()?.resolve();
+    await idle();
+  };
+  return { ...parts, finish };
+}
+
+test('as many are at work as may be, the others wait in order and do not count', async () => {
+  const { inbound, session, log, holds, receive, finish } = busy(2);
+  receive(body('a'), body('b'), '<presence/>', body('c'));
+  assert.equal(log, ['message a', 'message b']);
+  assert.equal([inbound.handling, inbound.waiting, session.count, holds], [2, 2, 2, [true]]);
+  await finish();
+  assert.equal(log.slice(2), ['presence available']);
+  assert.equal(holds, [true]);
+  await finish();
+  await finish();
+  assert.equal(log.slice(3), ['message c']);
+  assert.equal([inbound.handling, inbound.waiting, session.count, holds], [1, 0, 4, [true, false]]);
+  await finish();
+  assert.is(inbound.handling, 0);
+});
+
+test('one at a time is one after the other', async () => {
+  const { log, receive, finish } = busy(1);
+  receive(body('a'), body('b'), body('c'));
+  const seen = [log.length];
+  for (let i = 0; i < 3; i += 1) {
+    await finish();
+    seen.push(log.length);
+  }
+  assert.equal(seen, [1, 2, 3, 3]);
+});
+
+test('a reply does not wait for those at work: they may be waiting for it', async () => {
+  const { log, receive, finish } = busy(1);
+  receive(body('a'), body('b'), '<iq type="result" id="1"/>', '<iq type="error" id="2"/>');
+  assert.equal(log, ['message a', 'reply result 1', 'reply error 2']);
+  await finish();
+  assert.is(log[3], 'message b');
+});
+
+test('a reply that came while a filter was at work does not wait for the others either', async () => {
+  const { filters, log, receive, finish } = busy(1);
+  filters.add(async (element) => element, 0);
+  receive(body('a'), body('b'), '<iq type="result" id="1"/>', body('c'), '<iq type="result" id="2"/>');
+  await idle();
+  assert.equal(log, ['message a', 'reply result 1', 'reply result 2']);
+  await finish();
+  await finish();
+  assert.equal(log.slice(3), ['message b', 'message c']);
+});
+
+test('a request is at work until its handler is done and its answer is written', async () => {
+  const { inbound, log, receive, finish } = busy(1);
+  const answer = new Deferred<undefined>();
+  inbound.handle('get', 'urn:x', 'query', () => answer.promise);
+  receive(REQUEST, body('a'));
+  assert.equal([inbound.handling, log], [1, []]);
+  answer.resolve(undefined);
+  await idle();
+  assert.equal([inbound.handling, log], [1, ['answer result 1 to a@b/c: empty']]);
+  await finish();
+  assert.is(log[1], 'message a');
+});
+
+test('an answer of ours to what nobody handles is waited for, too', async () => {
+  const { inbound, log, receive, finish } = busy(1);
+  receive(REQUEST, body('a'));
+  assert.equal([inbound.handling, log], [1, [UNAVAILABLE]]);
+  await finish();
+  assert.is(log[1], 'message a');
+});
+
+test('a handler that fails is done', async () => {
+  const { inbound, log, receive, finish } = busy(1);
+  inbound.handle('get', 'urn:x', 'query', () => Promise.reject(new StanzaError('forbidden')));
+  receive(REQUEST, body('a'));
+  await idle();
+  await finish();
+  assert.equal(log, ['answer error 1 to a@b/c: forbidden/auth', 'message a']);
+});
+
+test('with the run ends the wait, and the work of before still counts', async () => {
+  const { inbound, log, holds, receive, finish } = busy(1);
+  receive(body('a'), body('b'));
+  inbound.clear();
+  assert.equal([inbound.waiting, holds], [0, [true, false]]);
+  receive(body('c'));
+  assert.is(inbound.waiting, 1);
+  await finish();
+  assert.equal(log, ['message a', 'message c']);
+});
+
+test('what a filter has when the run ends goes nowhere', async () => {
+  const { inbound, session, log, receive, release } = slow();
+  session.wants = () => true;
+  receive(body('a'));
+  inbound.clear();
+  await release();
+  assert.equal(log, []);
 });
 
 test.run();
