@@ -163,7 +163,7 @@ async function nothingLeft(before: readonly string[]): Promise<void> {
 }
 
 /** Milliseconds a test may take. What it has made is taken away then, too, or the process would not end. */
-const LIMIT = 10_000;
+const LIMIT = 30_000;
 
 async function late(): Promise<never> {
   await sleep(LIMIT, undefined, { ref: false });
