@@ -27,7 +27,27 @@ export function describeFailure({ kind, stage, condition, text, cause, endpoint 
   const details = [condition, text, cause?.message].filter((detail) => detail !== undefined && detail !== '');
   const place = endpoint === undefined ? '' : `, ${endpoint.host}:${endpoint.port}`;
   const where = `${kind} failure (${stage}${place})`;
-  return details.length === 0 ? where : `${where}: ${[...new Set(details)].join(', ').replace(/\s+/g, ' ')}`;
+  return details.length === 0 ? where : `${where}: ${oneLine([...new Set(details)].join(', '))}`;
+}
+
+/** Line ends, control characters and changes of direction, by which a text could pretend to be another line of a log. */
+const DECEPTIVE = /[\s\p{Cc}\u202a-\u202e\u2066-\u2069]+/gu;
+
+/** A text of somebody's on one line. */
+export function oneLine(text: string): string {
+  return text.replace(DECEPTIVE, ' ');
+}
+
+/** An option is not what it has to be; `path` names it. */
+export class OptionError extends TypeError {
+  override readonly name = 'OptionError';
+  /** Such as `backoff.start`. */
+  readonly path: string;
+
+  constructor(path: string, message: string) {
+    super(`${path} ${message}`);
+    this.path = path;
+  }
 }
 
 /** Something was asked of the client that its state does not allow. */

@@ -13,17 +13,17 @@ export {
   type OnceOptions,
   type ReconnectOptions,
 } from './client/client.ts';
+export type { ClientStats, DiagnosticMessages } from './client/diagnostics.ts';
 export type { ClientEvents } from './client/events.ts';
 export type { CredentialRequest, CredentialSource, Credentials } from './client/exchange.ts';
 export type { Filter } from './client/filters.ts';
 export type { IqExchange, IqHandler } from './client/inbound.ts';
 export type { ConnectionFacts, InspectedClient, Inspector } from './client/inspect.ts';
-export {
-  type ClientOptions,
-  type EndpointOption,
-  type EndpointSource,
-  OptionError,
-  type StreamManagementOptions,
+export type {
+  ClientOptions,
+  EndpointOption,
+  EndpointSource,
+  StreamManagementOptions,
 } from './client/options.ts';
 export type { PresenceOptions } from './client/presence.ts';
 export { ReplyError, type RequestOptions } from './client/requests.ts';
@@ -34,9 +34,9 @@ export { type ClientSnapshot, type Phase, phaseOf, type StreamManagement, select
 export { type Delivered, DeliveryError, type DeliveryState, type Token } from './client/token.ts';
 export type { Clock } from './clock.ts';
 export type { Emitter, ListenOptions, Subscription } from './emitter.ts';
-export { ConnectionError, describeFailure, QueueFullError, StateError, TimeoutError } from './error.ts';
+export { ConnectionError, describeFailure, OptionError, QueueFullError, StateError, TimeoutError } from './error.ts';
 export { escapeLocal, JID, JidError, unescapeLocal } from './jid.ts';
-export type { Logger } from './logger.ts';
+export type { Logger, LogLevel } from './logger.ts';
 export { type Capability, type Caps, caps } from './services/caps.ts';
 export { type Carbon, type Carbons, type CarbonsEvents, carbons } from './services/carbons.ts';
 export { type ClientState, clientState } from './services/clientState.ts';

@@ -8,6 +8,12 @@ export interface Logger {
   child?(bindings: Record<string, unknown>): Logger;
 }
 
+/** Least first; each takes in those before it. */
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
+
+/** How much is logged. */
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
 /** A logger for the part that `value` names: a child where there can be one, else one that says the name every time. */
 export function childLogger(logger: Logger, key: string, value: string): Logger {
   return logger.child?.({ [key]: value }) ?? prefixed(logger, `${value}: `);
@@ -20,4 +26,13 @@ function prefixed(logger: Logger, prefix: string): Logger {
     warn: (message) => logger.warn(prefix + message),
     error: (message) => logger.error(prefix + message),
   };
+}
+
+/** A logger that hears nothing below `level`. */
+export function atLevel(logger: Logger, level: LogLevel): Logger {
+  const least = LOG_LEVELS.indexOf(level);
+  const say = (at: 'debug' | 'info' | 'warn' | 'error') => (message: string) => {
+    if (LOG_LEVELS.indexOf(at) <= least) logger[at](message);
+  };
+  return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
 }

@@ -5,6 +5,7 @@ import type { JID } from '../jid.ts';
 import { elementOf, type Stanza } from '../stanza/stanza.ts';
 import { tended, type WaitOptions, wait } from '../wait.ts';
 import type { Element } from '../xml/element.ts';
+import type { ClientStats } from './diagnostics.ts';
 import type { ClientEvents } from './events.ts';
 import type { Filter } from './filters.ts';
 import type { IqHandler } from './inbound.ts';
@@ -91,6 +92,11 @@ export class Client implements AsyncDisposable {
   /** What is on its way. */
   get delivery(): Delivery {
     return this.#shell.delivery;
+  }
+
+  /** Totals since the client was made; see also the channels of `DiagnosticMessages`. */
+  stats(): ClientStats {
+    return this.#shell.diagnostics.stats();
   }
 
   /** Where the client stands; the same object as long as nothing changes. */

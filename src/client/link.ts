@@ -47,6 +47,10 @@ export interface LinkOptions extends OpeningOptions {
 /** Whom a link serves. */
 export interface LinkHost {
   receive(stanza: Element, session: InboundSession): void;
+  /** A stanza was written for the first time. */
+  sent(): void;
+  /** So many stanzas were acknowledged. */
+  acked(count: number): void;
   /** The peer reads again. */
   drained(): void;
 }
@@ -297,7 +301,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   resume(): void {
     this.#bound = true;
     const { session } = this;
-    session.ledger.ack(this.#resumedCount);
+    this.#host.acked(session.ledger.ack(this.#resumedCount));
     const again = session.ledger.replay();
     if (again !== '') this.#write(again);
   }
@@ -338,6 +342,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     const text = serialize(element);
     const { ledger } = this.session;
     this.#write(text);
+    this.#host.sent();
     if (!ledger.active) {
       token.become('unconfirmed');
       return;
@@ -475,7 +480,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
       return;
     }
     const owing = ledger.unacked > 0;
-    ledger.ack(h);
+    this.#host.acked(ledger.ack(h));
     if (owing && ledger.unacked === 0) this.#tell({ type: 'flow.drained' });
     // The last of a burst that went out while an answer was due has not been asked for.
     else if (ledger.unacked > 0) this.#write('');

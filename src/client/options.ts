@@ -1,12 +1,14 @@
 import type { BackoffPolicy } from '../../machines/backoff.ts';
 import type { ClientSettings } from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
-import { type Clock, LONGEST_DELAY, systemClock } from '../clock.ts';
+import { flag, func, has, number, oneOf, only, text, time, whole } from '../check.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { OptionError } from '../error.ts';
 import { JID, JidError } from '../jid.ts';
-import type { Logger } from '../logger.ts';
+import { LOG_LEVELS, type Logger, type LogLevel } from '../logger.ts';
 import type { ResolveSrv } from '../transport/resolver.ts';
 import type { Connect, DialOptions } from '../transport/tcp.ts';
-import type { TlsOptions } from '../transport/tls.ts';
+import { faultIn, type TlsOptions } from '../transport/tls.ts';
 import { CONNECT_LIMITS, ONLINE_LIMITS, type ParserLimits } from '../xml/parser.ts';
 import type { CredentialSource } from './exchange.ts';
 import type { Inspector } from './inspect.ts';
@@ -103,21 +105,15 @@ export interface ClientOptions extends TlsOptions {
   readonly inspect?: Inspector;
   /** Hears of the life of the client, in words: anything like `console`, or pino. */
   readonly logger?: Logger;
+  /**
+   * The least that is logged (default `debug`). With `trace`, everything that crosses the wire is logged at level `debug`: with
+   * its secrets taken out, but with what people say to each other.
+   */
+  readonly logLevel?: LogLevel;
   /** Time, for tests. */
   readonly clock?: Clock;
   /** Chance in [0, 1), for tests. Default `Math.random`. */
   readonly random?: () => number;
-}
-
-/** An option is not what it has to be; `path` names it. */
-export class OptionError extends TypeError {
-  override readonly name = 'OptionError';
-  readonly path: string;
-
-  constructor(path: string, message: string) {
-    super(`${path} ${message}`);
-    this.path = path;
-  }
 }
 
 /** The options with everything decided. */
@@ -130,6 +126,7 @@ export interface ResolvedOptions {
   readonly resend: boolean;
   readonly queueLimit: number;
   readonly concurrency: number;
+  readonly logLevel: LogLevel;
   readonly limits: { readonly connecting: ParserLimits; readonly online: ParserLimits };
   readonly iterations: { readonly min: number; readonly max: number };
   readonly clock: Clock;
@@ -147,6 +144,8 @@ const WITH_PASSWORD = [
   'PLAIN',
 ];
 
+const MECHANISMS: readonly string[] = ['EXTERNAL', ...WITH_PASSWORD, 'ANONYMOUS'];
+
 /** How often a function may be asked for credentials on one stream. A fixed password is not better the second time. */
 const ASKS = 3;
 
@@ -156,9 +155,9 @@ const ASKS = 3;
  * @throws OptionError naming the option that cannot be used.
  */
 export function resolveOptions(given: ClientOptions): ResolvedOptions {
+  checkShape(given);
   const jid = readJid(given.jid);
   const { password, credentials, liveness, streamManagement, backoff, iterations, limits } = given;
-  if (given.cert !== undefined && given.key === undefined) throw new OptionError('key', 'is missing, cert needs it');
   if (given.whitespaceKeepalive !== undefined && given.whitespaceKeepalive !== false) {
     time('whitespaceKeepalive', given.whitespaceKeepalive, 0, 1);
   }
@@ -169,7 +168,7 @@ export function resolveOptions(given: ClientOptions): ResolvedOptions {
     resource: jid.resource ?? null,
     tls: oneOf('tls', given.tls, ['required', 'optional', 'off'], 'required'),
     mechanisms: readMechanisms(given.mechanisms) ?? defaultMechanisms(given, jid),
-    bareLogin: given.plainOnLoopback ?? false,
+    bareLogin: flag('plainOnLoopback', given.plainOnLoopback, false),
     asks: credentials === undefined ? 1 : ASKS,
     negotiationTimeout: time('negotiationTimeout', given.negotiationTimeout, 60_000, 1),
     shutdownTimeout: time('shutdownTimeout', given.shutdownTimeout, 5_000, 0),
@@ -181,7 +180,7 @@ export function resolveOptions(given: ClientOptions): ResolvedOptions {
     settle: time('settle', given.settle, 10_000, 0),
     maxInitialAttempts:
       given.maxInitialAttempts === null ? null : whole('maxInitialAttempts', given.maxInitialAttempts, 4, 1),
-    allowImplicitReconnect: given.allowImplicitReconnect ?? true,
+    allowImplicitReconnect: flag('allowImplicitReconnect', given.allowImplicitReconnect, true),
     liveness:
       liveness === false
         ? null
@@ -202,6 +201,7 @@ export function resolveOptions(given: ClientOptions): ResolvedOptions {
       oneOf('streamManagement.onResumeRefused', streamManagement?.onResumeRefused, ['report', 'resend'], 'report') ===
         'resend',
     queueLimit: whole('queue.limit', given.queue?.limit, 10_000, 0),
+    logLevel: oneOf('logLevel', given.logLevel, LOG_LEVELS, 'debug'),
     concurrency: whole('concurrency', given.concurrency, 1000, 1),
     limits: {
       connecting: readLimits('limits.connecting', limits?.connecting, CONNECT_LIMITS),
@@ -212,6 +212,85 @@ export function resolveOptions(given: ClientOptions): ResolvedOptions {
     random: given.random ?? Math.random,
     given,
   };
+}
+
+/** Every option there is; the compiler sees to it. */
+const OPTIONS: Record<keyof ClientOptions, true> = {
+  jid: true,
+  password: true,
+  credentials: true,
+  mechanisms: true,
+  iterations: true,
+  tls: true,
+  ca: true,
+  cert: true,
+  key: true,
+  ciphers: true,
+  minVersion: true,
+  maxVersion: true,
+  secureContext: true,
+  checkServerIdentity: true,
+  plainOnLoopback: true,
+  endpoints: true,
+  resolveSrv: true,
+  connect: true,
+  family: true,
+  configureSocket: true,
+  lang: true,
+  negotiationTimeout: true,
+  shutdownTimeout: true,
+  backoff: true,
+  settle: true,
+  maxInitialAttempts: true,
+  allowImplicitReconnect: true,
+  liveness: true,
+  whitespaceKeepalive: true,
+  streamManagement: true,
+  queue: true,
+  concurrency: true,
+  limits: true,
+  inspect: true,
+  logger: true,
+  logLevel: true,
+  clock: true,
+  random: true,
+};
+
+const LIMITS = ['stanzaBytes', 'depth', 'attributes', 'attributeLength'];
+
+/** Refuses names that are no options, and values of another type than theirs. */
+function checkShape(given: ClientOptions): void {
+  if (typeof given !== 'object' || given === null) throw new OptionError('options', 'have to be an object');
+  only('', given, Object.keys(OPTIONS));
+  only('iterations', given.iterations, ['min', 'max']);
+  only('backoff', given.backoff, ['start', 'factor', 'cap']);
+  if (given.liveness !== false) only('liveness', given.liveness, ['idle', 'answer']);
+  if (given.streamManagement !== false)
+    only('streamManagement', given.streamManagement, ['resume', 'max', 'onResumeRefused']);
+  only('queue', given.queue, ['limit', 'whenFull']);
+  only('limits', given.limits, ['connecting', 'online']);
+  only('limits.connecting', given.limits?.connecting, LIMITS);
+  only('limits.online', given.limits?.online, LIMITS);
+  text('password', given.password);
+  text('lang', given.lang);
+  for (const name of ['credentials', 'resolveSrv', 'connect', 'configureSocket', 'inspect', 'random'] as const) {
+    func(name, given[name]);
+  }
+  oneOf('family', given.family, [0, 4, 6], 0);
+  has('logger', given.logger, ['debug', 'info', 'warn', 'error']);
+  has('clock', given.clock, ['now', 'setTimeout', 'clearTimeout']);
+  checkTls(given);
+}
+
+function checkTls(given: ClientOptions): void {
+  func('checkServerIdentity', given.checkServerIdentity);
+  text('ciphers', given.ciphers);
+  oneOf('minVersion', given.minVersion, ['TLSv1.2', 'TLSv1.3'], 'TLSv1.2');
+  oneOf('maxVersion', given.maxVersion, ['TLSv1.2', 'TLSv1.3'], 'TLSv1.3');
+  if (given.cert !== undefined && given.key === undefined) throw new OptionError('key', 'is missing, cert needs it');
+  if (given.key !== undefined && given.cert === undefined) throw new OptionError('cert', 'is missing, key is for it');
+  const fault = faultIn(pickTls(given));
+  if (fault !== null) throw new OptionError(fault.option, fault.text);
 }
 
 function readJid(value: string | JID): JID {
@@ -231,20 +310,24 @@ function defaultMechanisms({ password, credentials, cert, secureContext }: Clien
   if (password !== undefined || credentials !== undefined) mechanisms.push(...WITH_PASSWORD);
   if (mechanisms.length === 0 && jid.local === undefined) return ['ANONYMOUS'];
   if (mechanisms.length === 0)
-    throw new OptionError('password', 'or credentials or a certificate is needed for this JID');
+    throw new OptionError('password', 'is missing; without it, credentials or cert and key are needed for this JID');
   return mechanisms;
 }
 
 /** N-26: seconds, whole, not negative; 0 does without resumption. */
 function readStreamManagement(options: StreamManagementOptions = {}): ClientSettings['sm'] {
   const max = options.max === undefined ? null : whole('streamManagement.max', options.max, 0, 0);
-  return { resume: (options.resume ?? true) && max !== 0, max: max === 0 ? null : max };
+  return { resume: flag('streamManagement.resume', options.resume, true) && max !== 0, max: max === 0 ? null : max };
 }
 
 function readMechanisms(mechanisms: readonly string[] | undefined): readonly string[] | undefined {
   if (mechanisms === undefined) return undefined;
   if (!Array.isArray(mechanisms) || mechanisms.length === 0)
     throw new OptionError('mechanisms', 'has to be a list of SASL mechanisms');
+  for (const [index, name] of mechanisms.entries()) {
+    if (MECHANISMS.includes(name)) continue;
+    throw new OptionError(`mechanisms[${index}]`, `is none of those there are: ${MECHANISMS.join(', ')}`);
+  }
   return mechanisms;
 }
 
@@ -266,7 +349,10 @@ function readEndpoints(endpoints: ClientOptions['endpoints'] = []): EndpointSour
 }
 
 /** An endpoint as the charts have it. Throws `OptionError`. */
-export function readEndpoint({ host, port, tls }: EndpointOption, path: string): Endpoint {
+export function readEndpoint(endpoint: EndpointOption, path: string): Endpoint {
+  // An `Endpoint` of ours will do.
+  only(path, endpoint, ['host', 'port', 'tls', 'source']);
+  const { host, port, tls } = endpoint;
   if (typeof host !== 'string' || host === '') throw new OptionError(`${path}.host`, 'has to be a host name');
   const mode = oneOf(`${path}.tls`, tls, ['starttls', 'direct'], 'starttls');
   return {
@@ -289,29 +375,4 @@ function pickTls(options: ClientOptions): TlsOptions {
     'checkServerIdentity',
   ] as const;
   return Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
-}
-
-/** Milliseconds. */
-function time(path: string, value: number | undefined, fallback: number, min: number): number {
-  return number(path, value, fallback, min, LONGEST_DELAY);
-}
-
-function number(path: string, value: number | undefined, fallback: number, min: number, max = Infinity): number {
-  if (value === undefined) return fallback;
-  if (!Number.isFinite(value)) throw new OptionError(path, 'has to be a number');
-  if (value < min || value > max)
-    throw new OptionError(path, `has to be at least ${min}${max < Infinity ? ` and at most ${max}` : ''}`);
-  return value;
-}
-
-function whole(path: string, value: number | undefined, fallback: number, min: number, max?: number): number {
-  const checked = number(path, value, fallback, min, max);
-  if (!Number.isInteger(checked)) throw new OptionError(path, 'has to be a whole number');
-  return checked;
-}
-
-function oneOf<T extends string>(path: string, value: T | undefined, allowed: readonly T[], fallback: T): T {
-  if (value === undefined) return fallback;
-  if (!allowed.includes(value)) throw new OptionError(path, `has to be one of ${allowed.join(', ')}`);
-  return value;
 }

@@ -1,7 +1,8 @@
 import { UNAVAILABLE, type WantedPresence } from '../../machines/client.ts';
+import { flag, oneOf, only, whole } from '../check.ts';
+import { OptionError } from '../error.ts';
 import type { Show } from '../stanza/presence.ts';
 import { type Element, el } from '../xml/element.ts';
-import { OptionError } from './options.ts';
 
 /** What others are to see. */
 export interface PresenceOptions {
@@ -15,8 +16,6 @@ export interface PresenceOptions {
   readonly priority?: number;
 }
 
-const SHOWS: readonly unknown[] = ['away', 'chat', 'dnd', 'xa', undefined];
-
 /**
  * Checks what is wanted.
  *
@@ -25,11 +24,11 @@ const SHOWS: readonly unknown[] = ['away', 'chat', 'dnd', 'xa', undefined];
  */
 export function readPresence(options: PresenceOptions, last: WantedPresence): WantedPresence {
   const { available = true, show, status = {}, priority = 0 } = options;
-  if (!SHOWS.includes(show)) throw new OptionError('show', 'has to be one of away, chat, dnd, xa');
-  if (!available && show !== undefined) throw new OptionError('show', 'says how one is available');
-  if (!Number.isInteger(priority) || priority < -128 || priority > 127) {
-    throw new OptionError('priority', 'has to be a whole number from -128 to 127');
-  }
+  only('', options, ['available', 'show', 'status', 'priority']);
+  oneOf('show', show, ['away', 'chat', 'dnd', 'xa'], 'chat');
+  if (!flag('available', available, true) && show !== undefined)
+    throw new OptionError('show', 'says how one is available');
+  whole('priority', priority, 0, -128, 127);
   const texts = typeof status === 'string' ? { '': status } : { ...status };
   for (const [language, text] of Object.entries(texts)) {
     if (typeof text !== 'string') throw new OptionError(`status.${language}`, 'has to be a text');

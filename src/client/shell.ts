@@ -5,7 +5,7 @@ import { type Failure, isFailure } from '../../machines/failure.ts';
 import type { Source } from '../../machines/sweep.ts';
 import type { Features } from '../../machines/wire.ts';
 import { Emitter } from '../emitter.ts';
-import { ABORTED, ConnectionError, StateError } from '../error.ts';
+import { ABORTED, ConnectionError, OptionError, StateError } from '../error.ts';
 import { JID } from '../jid.ts';
 import { NS } from '../namespaces.ts';
 import { SaltedPasswordCache } from '../sasl/salted-password.ts';
@@ -17,6 +17,7 @@ import { Tap } from '../stream/tap.ts';
 import { causeOf, failureOf } from '../transport/failure.ts';
 import { discover } from '../transport/resolver.ts';
 import { Attributes, Element, el } from '../xml/element.ts';
+import { Diagnostics } from './diagnostics.ts';
 import type { ClientEvents } from './events.ts';
 import { Exchange } from './exchange.ts';
 import { Filters } from './filters.ts';
@@ -25,7 +26,7 @@ import { inspected } from './inspect.ts';
 import { Link, type LinkHost, type LinkOptions, PROBE_ID } from './link.ts';
 import { attachLogger } from './log.ts';
 import { clientLogic, type Effects, register } from './logic.ts';
-import { type EndpointOption, OptionError, type ResolvedOptions, readEndpoint } from './options.ts';
+import { type EndpointOption, type ResolvedOptions, readEndpoint } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { presenceElement } from './presence.ts';
 import { type RequestOptions, Requests } from './requests.ts';
@@ -83,6 +84,7 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   readonly inbound: Inbound;
   readonly requests: Requests;
   readonly outbox: Outbox;
+  readonly diagnostics: Diagnostics;
   hooks: readonly Hook[] = [];
   #claims: readonly Claim[] = [];
   readonly sessionMachines = new Map<string, SessionMachine>();
@@ -102,7 +104,10 @@ export class Shell implements Effects, InboundTarget, LinkHost {
       // Who fails at hearing of failures is not told of that one, nor of the next.
       if (type !== 'handlerError') this.report(error, event instanceof Stanza ? event.element : null);
     });
-    if (options.given.logger) attachLogger(options.given.logger, options.jid.toString(), this.emitter);
+    const { logger } = options.given;
+    const name = options.jid.toString();
+    this.diagnostics = new Diagnostics(name, options.clock);
+    if (logger) attachLogger(logger, options.logLevel, name, this.emitter, this.tap);
     this.requests = new Requests(options.clock);
     this.outbox = new Outbox(this.outboundFilters, options.queueLimit, this.#reportListener, (stuck) =>
       this.tell({ type: stuck ? 'flow.stuck' : 'flow.free' }),
@@ -116,7 +121,10 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     });
     register(this.actor.system, this);
     options.given.inspect?.client?.(inspected(this));
-    this.actor.on('*', (event) => this.emitter.emit(event.type, event as never));
+    this.actor.on('*', (event) => {
+      this.diagnostics.note(event);
+      this.emitter.emit(event.type, event as never);
+    });
     // An exception in a chart is a defect; whatever it leaves behind, the socket must not stay.
     this.actor.subscribe({
       error: (error) => {
@@ -216,7 +224,7 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     if (announced) this.requests.fail(error);
     else this.requests.failSent(error);
     const known = link?.session === session ? link.refusedCount : null;
-    if (known !== null) session.ledger.ack(known);
+    if (known !== null) this.diagnostics.acked(session.ledger.ack(known));
     const unsettled = session.ledger.take();
     // What hooks have sent is theirs to send again.
     const resend = this.options.resend && reason !== null && announced;
@@ -304,6 +312,7 @@ export class Shell implements Effects, InboundTarget, LinkHost {
 
   /** Opens a link; returns what closes it. */
   transport(endpoint: Endpoint, tell: (event: ClientMachineEvent) => void): () => void {
+    this.diagnostics.attempted();
     const link = new Link(endpoint, this.#linkOptions, this, this.session, tell);
     this.link = link;
     return () => {
@@ -363,6 +372,7 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   // Stanzas in.
 
   receive(stanza: Element, session: InboundSession): void {
+    this.diagnostics.received();
     this.inbound.receive(stanza, session);
   }
 
@@ -430,6 +440,14 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     return new Promise<void>((resolve) => {
       token.onStateChange((state) => state !== 'queued' && resolve());
     });
+  }
+
+  sent(): void {
+    this.diagnostics.sent();
+  }
+
+  acked(count: number): void {
+    this.diagnostics.acked(count);
   }
 
   drained(): void {

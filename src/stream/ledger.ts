@@ -88,13 +88,14 @@ export class Ledger<E extends Entry = Entry> {
     return (h - this.#acked + MODULUS) % MODULUS <= this.unacked;
   }
 
-  /** The server has handled everything up to a `plausible` `h`. */
-  ack(h: number): void {
+  /** The server has handled everything up to a `plausible` `h`. Returns how many stanzas that are. */
+  ack(h: number): number {
     const count = (h - this.#acked + MODULUS) % MODULUS;
     this.#acked = h;
     this.#asking = false;
     // All are out of the books before the first is told: it may do anything, end the session even.
     for (const entry of this.#queue.take(count)) entry.acked();
+    return count;
   }
 
   /** Whether to ask for an acknowledgement: at the end of a burst, and within one after `every` stanzas. */

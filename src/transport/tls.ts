@@ -1,5 +1,5 @@
 /** TLS over any byte stream, held to the rules of XMPP: RFC 6120 §5 and §13.7, RFC 7590, RFC 9525. */
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
@@ -26,6 +26,38 @@ export interface TlsOptions {
    * whose chain of trust is already verified, and returns an `Error` to refuse it. Default: `checkName`.
    */
   readonly checkServerIdentity?: (host: string, certificate: tls.PeerCertificate) => Error | undefined;
+}
+
+/** An option that cannot be used, and why; never what is in it. */
+export interface TlsFault {
+  readonly option: keyof TlsOptions;
+  readonly text: string;
+}
+
+/** Tries the options, so that a wrong file is found before there is a connection. Null when they can be used. */
+export function faultIn({ ca, cert, key, ciphers, minVersion, maxVersion }: TlsOptions): TlsFault | null {
+  const fails = (attempt: () => unknown): boolean => {
+    try {
+      attempt();
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  // What is no PEM is not refused by a context but left out.
+  const isCertificate = (pem: string | Buffer) => pem.includes('-----BEGIN ') && !fails(() => new X509Certificate(pem));
+  const authorities = ca === undefined ? [] : ((Array.isArray(ca) ? ca : [ca]) as readonly (string | Buffer)[]);
+  if (!authorities.every(isCertificate)) return { option: 'ca', text: 'has to be certificates in PEM' };
+  if (cert !== undefined && !isCertificate(cert)) return { option: 'cert', text: 'has to be a certificate in PEM' };
+  if (key !== undefined && fails(() => createPrivateKey(key)))
+    return { option: 'key', text: 'has to be a private key in PEM, without a passphrase' };
+  if (cert !== undefined && fails(() => tls.createSecureContext({ cert, ...(key !== undefined && { key }) })))
+    return { option: 'key', text: 'is not the key of cert' };
+  if (ciphers !== undefined && fails(() => tls.createSecureContext({ ciphers })))
+    return { option: 'ciphers', text: 'names no cipher suite that there is' };
+  if (minVersion === 'TLSv1.3' && maxVersion === 'TLSv1.2')
+    return { option: 'maxVersion', text: 'is less than minVersion' };
+  return null;
 }
 
 export interface SecureOptions extends TlsOptions {

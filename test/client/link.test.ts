@@ -40,7 +40,7 @@ function setUp(held: Session | null = null, options: Partial<LinkOptions> = {}) 
       now: () => time.now,
       ...options,
     },
-    { receive: (stanza, session) => received.push([stanza, session]), drained() {} },
+    { receive: (stanza, session) => received.push([stanza, session]), sent() {}, acked() {}, drained() {} },
     held,
     (event) => told.push(event),
   );

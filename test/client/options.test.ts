@@ -1,11 +1,16 @@
 import * as assert from 'uvu/assert';
-import { type ClientOptions, OptionError, readEndpoint, resolveOptions } from '../../src/client/options.ts';
+import { type ClientOptions, readEndpoint, resolveOptions } from '../../src/client/options.ts';
 import { systemClock } from '../../src/clock.ts';
+import { OptionError } from '../../src/error.ts';
 import { JID } from '../../src/jid.ts';
 import { CONNECT_LIMITS, ONLINE_LIMITS } from '../../src/xml/parser.ts';
 import { suite } from '../harness.ts';
+import { authority } from '../transport/certificates.ts';
 
 const test = suite('client/options');
+
+const { ca, issue } = authority();
+const { cert, key } = issue({ names: ['example.org'] });
 
 const BASIC: ClientOptions = { jid: 'me@example.org/home', password: 'secret' };
 
@@ -44,8 +49,9 @@ test('what is left out is filled in', () => {
 });
 
 test('what the charts are given holds no secret', () => {
-  const secrets = { password: 'secret-1', key: 'secret-2', cert: 'certificate' };
-  assert.not.match(JSON.stringify(resolveOptions({ ...BASIC, ...secrets }).settings), 'secret');
+  const settings = JSON.stringify(resolveOptions({ ...BASIC, password: 'secret-1', key, cert }).settings);
+  assert.not.match(settings, 'secret');
+  assert.not.match(settings, 'BEGIN');
 });
 
 const SETTINGS: readonly [given: Partial<ClientOptions>, settings: object][] = [
@@ -83,11 +89,11 @@ for (const [given, expected] of SETTINGS) {
 const MECHANISMS: readonly [about: string, given: ClientOptions, mechanisms: string[]][] = [
   ['a password', { jid: 'me@x', password: '' }, [...SCRAM, 'PLAIN']],
   ['something to ask', { jid: 'me@x', credentials: () => null }, [...SCRAM, 'PLAIN']],
-  ['a certificate', { jid: 'me@x', cert: 'c', key: 'k' }, ['EXTERNAL']],
-  ['a certificate and a password', { jid: 'me@x', cert: 'c', key: 'k', password: '' }, ['EXTERNAL', ...SCRAM, 'PLAIN']],
+  ['a certificate', { jid: 'me@x', cert, key }, ['EXTERNAL']],
+  ['a certificate and a password', { jid: 'me@x', cert, key, password: '' }, ['EXTERNAL', ...SCRAM, 'PLAIN']],
   ['a TLS context', { jid: 'me@x', secureContext: {} as never }, ['EXTERNAL']],
   ['no name', { jid: 'x' }, ['ANONYMOUS']],
-  ['no name, and a certificate', { jid: 'x', cert: 'c', key: 'k' }, ['EXTERNAL']],
+  ['no name, and a certificate', { jid: 'x', cert, key }, ['EXTERNAL']],
   ['a list', { jid: 'me@x', mechanisms: ['PLAIN'] }, ['PLAIN']],
 ];
 
@@ -103,7 +109,50 @@ const WRONG: readonly [path: string, given: Partial<ClientOptions>][] = [
   ['jid', { jid: anything(undefined) }],
   ['jid', { jid: anything(5) }],
   ['password', { password: anything(undefined) }],
-  ['key', { cert: 'c' }],
+  ['options', anything(null)],
+  ['passwort', anything({ passwort: 'x' })],
+  ['backoff.min', { backoff: anything({ min: 1 }) }],
+  ['backoff', { backoff: anything(5) }],
+  ['liveness', { liveness: anything(true) }],
+  ['liveness.timeout', { liveness: anything({ timeout: 1 }) }],
+  ['streamManagement.resume', { streamManagement: { resume: anything('yes') } }],
+  ['streamManagement.on', { streamManagement: anything({ on: true }) }],
+  ['queue.size', { queue: anything({ size: 1 }) }],
+  ['limits.later', { limits: anything({ later: {} }) }],
+  ['limits.online.bytes', { limits: { online: anything({ bytes: 1 }) } }],
+  ['iterations.most', { iterations: anything({ most: 1 }) }],
+  ['endpoints[0].hostname', { endpoints: [anything({ hostname: 'a' })] }],
+  ['endpoints[0]', { endpoints: [anything('a:5222')] }],
+  ['password', { password: anything(5) }],
+  ['credentials', { credentials: anything('x') }],
+  ['lang', { lang: anything(5) }],
+  ['connect', { connect: anything({}) }],
+  ['resolveSrv', { resolveSrv: anything('8.8.8.8') }],
+  ['configureSocket', { configureSocket: anything({}) }],
+  ['inspect', { inspect: anything({}) }],
+  ['random', { random: anything(0.5) }],
+  ['family', { family: anything(5) }],
+  ['logger', { logger: anything({ log: () => {} }) }],
+  ['logger', { logger: anything(null) }],
+  ['logLevel', { logLevel: anything('verbose') }],
+  ['clock', { clock: anything(Date) }],
+  ['concurrency', { concurrency: 0 }],
+  ['concurrency', { concurrency: Number.POSITIVE_INFINITY }],
+  ['plainOnLoopback', { plainOnLoopback: anything('no') }],
+  ['allowImplicitReconnect', { allowImplicitReconnect: anything(1) }],
+  ['mechanisms[1]', { mechanisms: ['PLAIN', 'SCRAM-SHA-265'] }],
+  ['minVersion', { minVersion: anything('TLSv1.1') }],
+  ['maxVersion', { maxVersion: anything('SSLv3') }],
+  ['maxVersion', { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.2' }],
+  ['ciphers', { ciphers: 'NONE-SUCH' }],
+  ['ca', { ca: 'ca.pem' }],
+  ['ca', { ca: [ca, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'] }],
+  ['cert', { cert: 'cert.pem', key }],
+  ['cert', { key }],
+  ['key', { cert }],
+  ['key', { cert, key: 'key.pem' }],
+  ['key', { cert, key: authority().issue({}).key }],
+  ['checkServerIdentity', { checkServerIdentity: anything('no') }],
   ['mechanisms', { mechanisms: [] }],
   ['mechanisms', { mechanisms: anything('PLAIN') }],
   ['iterations.min', { iterations: { min: 0 } }],
@@ -147,10 +196,11 @@ const WRONG: readonly [path: string, given: Partial<ClientOptions>][] = [
 ];
 
 for (const [path, given] of WRONG) {
-  const value = JSON.stringify(given, (_, inner) => (typeof inner === 'number' ? String(inner) : inner));
+  const short = (inner: unknown) => (typeof inner === 'number' ? String(inner) : String(inner).slice(0, 40));
+  const value = JSON.stringify(given, (_, inner) => (typeof inner === 'object' ? inner : short(inner)));
   test(`${value} is blamed on ${path}`, () => {
     try {
-      resolveOptions({ ...BASIC, ...given });
+      resolveOptions(given === null ? given : { ...BASIC, ...given });
     } catch (error) {
       assert.instance(error, OptionError);
       assert.instance(error, TypeError);
@@ -167,6 +217,29 @@ test('an error names no value, which may be secret', () => {
     () => resolveOptions({ ...BASIC, tls: anything('hunter2') }),
     (error: Error) => !error.message.includes('hunter2'),
   );
+});
+
+test('what is in a file is not in the error about it', () => {
+  for (const given of [{ cert, key: 'hunter2' }, { ca: 'hunter2' }, { cert: 'hunter2', key }]) {
+    assert.throws(
+      () => resolveOptions({ ...BASIC, ...given }),
+      (error: Error) => !error.message.includes('hunter2') && !error.message.includes('BEGIN'),
+    );
+  }
+});
+
+test('an option that is none is told with those that there are', () => {
+  assert.throws(
+    () => resolveOptions({ ...BASIC, backoff: anything({ min: 1 }) }),
+    /^backoff\.min is no option; there are: start, factor, cap$/,
+  );
+});
+
+test('what is undefined is left out', () => {
+  const names = ['password', 'backoff', 'logger', 'ca', 'family', 'liveness', 'plainOnLoopback', 'concurrency'];
+  const nothing = Object.fromEntries(names.map((name) => [name, undefined]));
+  const resolved = resolveOptions({ ...BASIC, ...nothing, password: 'x' } as ClientOptions);
+  assert.equal(resolved.settings, resolveOptions(BASIC).settings);
 });
 
 test('limits are changed one by one, and what is undefined is left out', () => {
@@ -188,7 +261,7 @@ const request = { mechanism: 'PLAIN', mechanisms: [], failure: null, signal: new
 
 test('a password is what is answered to who asks for credentials', async () => {
   assert.equal(await resolveOptions(BASIC).credentials(request), { password: 'secret' });
-  assert.equal(await resolveOptions({ jid: 'me@x', cert: 'c', key: 'k' }).credentials(request), {});
+  assert.equal(await resolveOptions({ jid: 'me@x', cert, key }).credentials(request), {});
   const credentials = () => 'other';
   assert.is(resolveOptions({ ...BASIC, credentials }).credentials, credentials);
 });
@@ -215,10 +288,10 @@ test('an endpoint has the usual port of its kind', () => {
 
 test('TLS is given what concerns it', () => {
   const tls = {
-    ca: 'a',
-    cert: 'c',
-    key: 'k',
-    ciphers: 'x',
+    ca,
+    cert,
+    key,
+    ciphers: 'HIGH',
     minVersion: 'TLSv1.3',
     checkServerIdentity: () => undefined,
   };
