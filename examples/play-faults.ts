@@ -31,7 +31,7 @@ export async function play(fault: NamedFault): Promise<Outcome> {
   if (fault.when === 'before') await fault.play(server);
   await using bot = await echoBot(options);
   let lost = false;
-  bot.on('destroyed', () => {
+  bot.client.on('destroyed', () => {
     lost = true;
   });
   if (fault.when === 'online') await fault.play(server);
