@@ -1,4 +1,5 @@
 import type { Failure } from '../machines/failure.ts';
+import { adviceOn } from './advice.ts';
 
 /**
  * A connection, a run or something that depended on it failed. `failure` says what happened, where, and whether to try
@@ -10,7 +11,7 @@ export class ConnectionError extends Error {
 
   /** The cause is the error below, or for a sweep over several endpoints an `AggregateError` in the order tried. */
   constructor(failure: Failure, context?: string) {
-    super(context === undefined ? describeFailure(failure) : `${context}: ${describeFailure(failure)}`, {
+    super(context === undefined ? explain(failure) : `${context}: ${explain(failure)}`, {
       cause: failure.attempts
         ? new AggregateError(
             failure.attempts.map((attempt) => new ConnectionError(attempt)),
@@ -20,6 +21,12 @@ export class ConnectionError extends Error {
     });
     this.failure = failure;
   }
+}
+
+/** What happened and what to do about it, in one line. */
+export function explain(failure: Failure): string {
+  const advice = adviceOn(failure);
+  return advice === null ? describeFailure(failure) : `${describeFailure(failure)} (${advice})`;
 }
 
 /** A failure in words for a person, in one line. */

@@ -5,6 +5,7 @@ export type { Endpoint } from '../machines/endpoint.ts';
 export type { Cause, Failure, FailureKind, Retry, Stage } from '../machines/failure.ts';
 export type { Trust } from '../machines/negotiation.ts';
 export type { Features, Security } from '../machines/wire.ts';
+export { adviceOn } from './advice.ts';
 export {
   Client,
   type ConnectedOptions,

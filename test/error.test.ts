@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { Failure } from '../machines/failure.ts';
+import { adviceOn } from '../src/advice.ts';
 import { ABORTED, ConnectionError, describeFailure } from '../src/error.ts';
 import { suite } from './harness.ts';
 import { failure } from './machines/samples.ts';
@@ -33,11 +34,19 @@ for (const [given, words] of DESCRIPTIONS) test(words, () => assert.is(describeF
 test('a connection error says what failed, and by what', () => {
   const given = failure('network', 'backoff', { cause: CAUSE });
   const error = new ConnectionError(given);
-  assert.is(error.message, describeFailure(given));
+  assert.is(error.message, `${describeFailure(given)} (${adviceOn(given)})`);
   assert.is(error.name, 'ConnectionError');
   assert.is(error.failure, given);
   assert.is(error.cause, CAUSE);
-  assert.is(new ConnectionError(given, 'binding').message, `binding: ${describeFailure(given)}`);
+  assert.is(new ConnectionError(given, 'binding').message, `binding: ${error.message}`);
+});
+
+test('what can be done about a failure depends on its condition, on its code, and else on its kind', () => {
+  assert.is(adviceOn(failure('auth', 'user', { condition: 'not-authorized' })), 'check the JID and the password');
+  assert.match(adviceOn(failure('network', 'backoff', { cause: CAUSE })) ?? '', 'check that the server runs');
+  assert.match(adviceOn(failure('network')) ?? '', 'check that there is a network');
+  assert.is(adviceOn(failure('stream', 'backoff', { condition: '__proto__' })), null);
+  assert.is(new ConnectionError(ABORTED).message, describeFailure(ABORTED));
 });
 
 test('a sweep is caused by all of its attempts, in the order tried', () => {

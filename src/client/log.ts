@@ -1,5 +1,5 @@
 import type { Emitter } from '../emitter.ts';
-import { describeFailure, oneLine } from '../error.ts';
+import { describeFailure, explain, oneLine } from '../error.ts';
 import { atLevel, childLogger, type Logger, type LogLevel } from '../logger.ts';
 import type { Tap } from '../stream/tap.ts';
 import type { ClientEvents } from './events.ts';
@@ -23,7 +23,7 @@ export function attachLogger(
   events.on('suspended', ({ reason }) => log.warn(`suspended${why(reason)}`));
   events.on('destroyed', ({ reason }) => log[reason === null ? 'info' : 'warn'](`session destroyed${why(reason)}`));
   events.on('waiting', ({ attempt, delay, reason }) => log.warn(`attempt ${attempt} in ${delay} ms${why(reason)}`));
-  events.on('failure', ({ failure }) => log.error(`failed${why(failure)}`));
+  events.on('failure', ({ failure }) => log.error(`failed: ${explain(failure)}`));
   events.on('stopped', () => log.info('stopped'));
   events.on('handlerError', ({ error }) => log.error(`a handler threw: ${oneLine(String(error))}`));
   if (level === 'trace') tap.add(({ direction, xml }) => log.debug(`${direction}: ${oneLine(xml)}`));

@@ -34,7 +34,10 @@ const LINES: { [T in keyof ClientEvents]?: [event: Omit<ClientEvents[T], 'type'>
     { attempt: 2, delay: 100, reason: lost },
     'warn attempt 2 in 100 ms: network failure (online): cable pulled',
   ],
-  failure: [{ failure: lost }, 'error failed: network failure (online): cable pulled'],
+  failure: [
+    { failure: lost },
+    'error failed: network failure (online): cable pulled (check that there is a network, and the host and the port)',
+  ],
   stopped: [{}, 'info stopped'],
   handlerError: [{ error: new Error('oh'), element: null }, 'error a handler threw: Error: oh'],
 };
