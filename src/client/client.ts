@@ -8,6 +8,7 @@ import type { Element } from '../xml/element.ts';
 import type { ClientStats } from './diagnostics.ts';
 import type { ClientEvents } from './events.ts';
 import type { Filter } from './filters.ts';
+import { newId } from './id.ts';
 import type { IqHandler } from './inbound.ts';
 import { type ClientOptions, resolveOptions } from './options.ts';
 import { type PresenceOptions, readPresence } from './presence.ts';
@@ -417,9 +418,9 @@ export class Client implements AsyncDisposable {
     this.#services.remove(service);
   }
 
-  /** An id that is not used twice and that nobody can guess who has not seen another one. */
+  /** An id that is not used twice, and that nobody can guess, whatever others he has seen. RFC 6120 §8.1.3 */
   newId(): string {
-    return this.#shell.newId();
+    return newId();
   }
 }
 

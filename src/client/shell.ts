@@ -21,6 +21,7 @@ import { Diagnostics } from './diagnostics.ts';
 import type { ClientEvents } from './events.ts';
 import { Exchange } from './exchange.ts';
 import { Filters } from './filters.ts';
+import { newId } from './id.ts';
 import { Inbound, type InboundSession, type InboundTarget } from './inbound.ts';
 import { inspected } from './inspect.ts';
 import { Link, type LinkHost, type LinkOptions, PROBE_ID } from './link.ts';
@@ -95,8 +96,6 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   readonly tap = new Tap();
   readonly #linkOptions: LinkOptions;
   readonly #cache = new SaltedPasswordCache();
-  readonly #prefix = newPrefix();
-  #count = 0;
 
   constructor(options: ResolvedOptions) {
     this.options = options;
@@ -173,7 +172,7 @@ export class Shell implements Effects, InboundTarget, LinkHost {
     const id = stanza.attr('id');
     const report = this.#reportListener;
     if (id) return new Outgoing(id, stanza, report);
-    const fresh = this.newId();
+    const fresh = newId();
     return new Outgoing(fresh, identified(stanza, fresh), report);
   }
 
@@ -184,12 +183,6 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   }
 
   readonly #reportListener = (error: unknown): void => this.report(error);
-
-  /** An id that is not used twice and that nobody can guess who has not seen another one. */
-  newId(): string {
-    this.#count += 1;
-    return this.#prefix + this.#count.toString(36);
-  }
 
   // What the chart commands.
 
@@ -505,11 +498,6 @@ async function applicationEndpoints(
 const NOT_RUNNING = 'the client is not running';
 
 const UNSERIALIZABLE = new StanzaError('undefined-condition', { text: 'the answer could not be written' });
-
-/** Eight characters: V8 keeps an id of up to twelve in one piece, and a longer one has to be put together to be written. */
-function newPrefix(): string {
-  return Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('base64url');
-}
 
 function linkOptions({ jid, given, tls, limits, clock, resend }: ResolvedOptions, tap: Tap): LinkOptions {
   return {
