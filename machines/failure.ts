@@ -60,7 +60,7 @@ interface Base<Kind extends string> {
  * - `stream`: the server ended the stream, with or without a stream error (RFC 6120 §4.9)
  * - `protocol`: the server broke the rules and we ended the stream
  * - `auth`: SASL (RFC 6120 §6.5)
- * - `bind`: resource binding was refused (RFC 6120 §7.6)
+ * - `bind`: resource binding was refused (RFC 6120 §7.6), or gave us another account (`another-account`)
  * - `conflict`: another client took the resource over
  * - `session`: the session is gone and a new one was not wanted
  * - `prepare`: a before-established hook failed

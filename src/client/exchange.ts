@@ -17,7 +17,10 @@ export interface CredentialRequest {
   readonly signal: AbortSignal;
 }
 
-/** What a client proves its identity with. */
+/**
+ * What a client proves its identity with. With neither `username` nor `authzid` the server has to bind the account of the
+ * JID; with either, any account of its domain.
+ */
 export interface Credentials {
   /** Not needed by EXTERNAL and ANONYMOUS. */
   readonly password?: string;
@@ -64,6 +67,12 @@ export class Exchange {
   /** Keeps what came with `<challenge/>` or `<success/>` until the chart asks for it to be looked at. */
   receive(data: string): void {
     this.#data = data;
+  }
+
+  /** Whose account it is, is not said by the JID: another name was given with the credentials, or an identity to act as. */
+  get asAnother(): boolean {
+    const { username = this.#host.username, authzid } = this.#credentials ?? {};
+    return Boolean(authzid) || username !== this.#host.username;
   }
 
   async ask(request: CredentialRequest): Promise<boolean> {

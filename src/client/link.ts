@@ -84,6 +84,8 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   /** Bytes received when stanzas began to wait for the application; null while none does. */
   #heldSince: number | null = null;
   #bound = false;
+  /** The account that the server has to bind; null when it is the server's to give. */
+  #account: string | null;
   #open = false;
   #carrying = false;
   #footerSent = false;
@@ -109,6 +111,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   ) {
     this.endpoint = endpoint;
     this.#options = options;
+    this.#account = options.from;
     this.#host = host;
     this.session = held ?? new Session();
     this.#tell = tell;
@@ -226,6 +229,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     }
     if (this.exchange !== null) {
       connection.limits = this.#options.limits.online;
+      if (this.exchange.asAnother) this.#account = null;
       // Nothing secret is kept for longer than it is needed.
       this.exchange = null;
     }
@@ -442,7 +446,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     if (this.#awaiting === 'bind' && id === BIND_ID) {
       this.#awaiting = null;
       this.#bound = true;
-      this.#tell(decodeBind(element));
+      this.#tell(decodeBind(element, this.#options.domain, this.#account));
     } else if (this.#awaiting === 'session' && id === LEGACY_SESSION_ID) {
       this.#awaiting = null;
       this.#tell(decodeLegacySession(element));

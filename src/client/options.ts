@@ -43,7 +43,10 @@ export interface StreamManagementOptions {
 
 /** All times in milliseconds unless said otherwise. */
 export interface ClientOptions extends TlsOptions {
-  /** Who to be. A resource is a wish. With a domain alone, the server gives an identity (ANONYMOUS). */
+  /**
+   * Who to be. A resource is a wish. With a domain alone, the server gives an identity (ANONYMOUS). A server that binds
+   * anybody else is left: `bind`, `another-account`.
+   */
   readonly jid: string | JID;
   readonly password?: string;
   /** Asked for credentials at every login, in place of `password`. */

@@ -127,23 +127,35 @@ function decodeTicket(element: Element): Ticket {
   });
 }
 
-/** The answer to our bind request. RFC 6120 §7.6 */
-export function decodeBind(iq: Element): NegotiationEvent {
-  if (iq.attr('type') === 'result') {
-    const jid = fullJid(iq.find('bind', NS.bind)?.find('jid')?.text ?? '');
-    if (jid !== null) return { type: 'bind.result', jid };
+/**
+ * The answer to our bind request. The resource is the server's to choose, the account is not. RFC 6120 §7.6
+ *
+ * @param domain where the account has to be.
+ * @param account the bare JID that it has to be; null for any.
+ */
+export function decodeBind(iq: Element, domain: string, account: string | null): NegotiationEvent {
+  if (iq.attr('type') !== 'result') return { type: 'bind.error', failure: refusal('bind', iq) };
+  const jid = fullJid(iq.find('bind', NS.bind)?.find('jid')?.text ?? '');
+  if (jid === null) {
     return {
       type: 'bind.error',
       failure: { kind: 'protocol', stage: 'bind', text: 'no full JID in the bind result', retry: 'backoff' },
     };
   }
-  return { type: 'bind.error', failure: refusal('bind', iq) };
+  if (jid.domain !== domain || (account !== null && jid.bare.toString() !== account)) {
+    const text = `the server bound ${jid.bare}, which is not our account`;
+    return {
+      type: 'bind.error',
+      failure: { kind: 'bind', stage: 'bind', condition: 'another-account', text, retry: 'user' },
+    };
+  }
+  return { type: 'bind.result', jid: detached(jid.toString()) };
 }
 
-function fullJid(text: string): string | null {
+function fullJid(text: string): JID | null {
   try {
     const jid = JID.parse(text.trim());
-    return jid.resource === undefined ? null : detached(jid.toString());
+    return jid.resource === undefined ? null : jid;
   } catch {
     return null;
   }

@@ -7,6 +7,7 @@ import { type ClientOptions, type Element, el, xml } from '../../src/index.ts';
 import { NS } from '../../src/testing/names.ts';
 import type { Peer } from '../../src/testing/peer.ts';
 import type { NegotiateOptions } from '../../src/testing/prologue.ts';
+import type { ScriptedServerOptions } from '../../src/testing/scripted.ts';
 import { JID, type Rig, type Subject } from './rig.ts';
 
 export { NS };
@@ -17,14 +18,18 @@ export interface Dialogue extends Subject {
   next(): Promise<Peer>;
 }
 
-export async function dialogue(rig: Rig, options: Partial<ClientOptions> = {}): Promise<Dialogue> {
+export async function dialogue(
+  rig: Rig,
+  options: Partial<ClientOptions> = {},
+  serverOptions: ScriptedServerOptions = {},
+): Promise<Dialogue> {
   const arrived: Peer[] = [];
   let wake = () => {};
   const server = await rig.scripted((peer) => {
     arrived.push(peer);
     wake();
     return new Promise((resolve) => peer.socket.once('close', resolve));
-  });
+  }, serverOptions);
   const next = async () => {
     for (;;) {
       const peer = arrived.shift();
@@ -67,9 +72,9 @@ export async function resumed(next: Dialogue['next'], h: number): Promise<Peer> 
   return peer;
 }
 
-/** Binds the resource that is asked for. */
-export function bound(request: Element, resource = 'server'): Element {
-  const bind = el('bind', { xmlns: NS.bind }, el('jid', {}, `${JID}/${resource}`));
+/** Binds a resource. */
+export function bound(request: Element, resource = 'server', account = JID): Element {
+  const bind = el('bind', { xmlns: NS.bind }, el('jid', {}, `${account}/${resource}`));
   return el('iq', { type: 'result', id: request.attr('id') }, bind);
 }
 

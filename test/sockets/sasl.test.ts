@@ -471,7 +471,7 @@ test('E-23: <temporary-auth-failure/> is worth another attempt, and the function
     await accept(peer, auth);
     await peer.open();
     await peer.features(el('bind', { xmlns: NS.bind }));
-    await peer.send(bound(await peer.next()));
+    await peer.send(bound(await peer.next(), 'server', ALONE.jid));
   });
   const asked = questions(PASSWORD, PASSWORD, PASSWORD);
   const { client, journal } = server({ maxInitialAttempts: 4, credentials: asked.credentials });

@@ -9,7 +9,7 @@ import {
   decodeNonza,
   parseCount,
 } from '../../src/stream/decode.ts';
-import { el } from '../../src/xml/element.ts';
+import { type Element, el } from '../../src/xml/element.ts';
 import { suite } from '../harness.ts';
 import { features as none } from '../machines/samples.ts';
 import { read, stanza } from '../xml/transcript.ts';
@@ -326,12 +326,31 @@ for (const [xml, event] of NONZAS) {
 
 const bound = (content: string) => stanza(`<iq type='result' id='bind'><bind xmlns='${BIND}'>${content}</bind></iq>`);
 
+const bindAnswer = (iq: Element, account: string | null = 'me@example.org') => decodeBind(iq, 'example.org', account);
+
 test('a full JID is bound', () => {
-  assert.equal(decodeBind(bound('<jid> Me@Example.org/Home </jid>')), {
-    type: 'bind.result',
-    jid: 'me@example.org/Home',
-  });
+  for (const account of ['me@example.org', null]) {
+    assert.equal(bindAnswer(bound('<jid> Me@Example.org/Home </jid>'), account), {
+      type: 'bind.result',
+      jid: 'me@example.org/Home',
+    });
+  }
 });
+
+for (const [jid, account] of [
+  ['you@example.org/x', 'me@example.org'],
+  ['example.org/x', 'me@example.org'],
+  ['me@example.com/x', 'me@example.org'],
+  ['me@sub.example.org/x', 'me@example.org'],
+  ['me@example.com/x', null],
+] as const) {
+  test(`${jid} is not ${account ?? 'somebody at example.org'}`, () => {
+    const event = bindAnswer(bound(`<jid>${jid}</jid>`), account);
+    assert.ok(event.type === 'bind.error');
+    const { kind, condition, retry } = event.failure;
+    assert.equal([kind, condition, retry], ['bind', 'another-account', 'user']);
+  });
+}
 
 for (const content of [
   '',
@@ -341,7 +360,7 @@ for (const content of [
   "<jid xmlns='urn:x'>me@example.org/x</jid>",
 ]) {
   test(`a bind result with ${content || 'nothing'} is a broken rule`, () => {
-    const event = decodeBind(bound(content));
+    const event = bindAnswer(bound(content));
     assert.equal(event.type === 'bind.error' && [event.failure.kind, event.failure.retry], ['protocol', 'backoff']);
   });
 }
@@ -353,7 +372,7 @@ const refused = (type: string, condition: string, text = '') =>
   );
 
 for (const [stage, answer, type] of [
-  ['bind', decodeBind, 'bind.error'],
+  ['bind', (iq: Element) => bindAnswer(iq), 'bind.error'],
   ['session', decodeLegacySession, 'legacy.error'],
 ] as const) {
   test(`a refused ${stage} says why, and whether waiting helps`, () => {
