@@ -1,14 +1,14 @@
 import { QueueFullError } from '../error.ts';
-import { Fifo } from '../fifo.ts';
 import type { Element } from '../xml/element.ts';
 import type { Filters } from './filters.ts';
+import { Queue } from './queue.ts';
 import type { DeliveryState, Outgoing } from './token.ts';
 
 /** Where stanzas go when the gate is open. */
 export interface Wire {
   /** Writes a stanza, or throws when it cannot be written as XML; nothing is written then. */
   transmit(token: Outgoing, element: Element): void;
-  /** Nothing should be written for now: the server does not read. */
+  /** Nothing should be written for now: the server does not read, or does not acknowledge. */
   readonly congested: boolean;
 }
 
@@ -24,8 +24,8 @@ export class Outbox {
   #wire: Wire | null = null;
   #everyone = false;
   /** What goes before everything else. A stanza stays in its queue until it is written, also while a filter has it. */
-  readonly #first = new Fifo<Outgoing>();
-  readonly #queue = new Fifo<Outgoing>();
+  readonly #first = new Queue();
+  readonly #queue = new Queue();
   /** What a filter is at work on. */
   #filtering: Outgoing | null = null;
   #pumping = false;
@@ -47,10 +47,7 @@ export class Outbox {
 
   /** Stanzas waiting, those that were taken back not among them. */
   get size(): number {
-    let count = 0;
-    for (const token of this.#first) if (token.state === 'queued') count += 1;
-    for (const token of this.#queue) if (token.state === 'queued') count += 1;
-    return count;
+    return this.#first.size + this.#queue.size;
   }
 
   /** The gate is open, but for hooks alone. */
@@ -65,9 +62,8 @@ export class Outbox {
    */
   push(token: Outgoing, first = false): void {
     const queue = first ? this.#first : this.#queue;
-    if (queue.length >= this.#limit) discardAborted(queue);
-    const isNext = this.#next === queue && queue.length === 0 && this.#wire?.congested === false;
-    if (queue.length >= this.#limit && !isNext) {
+    const isNext = this.#next === queue && queue.size === 0 && this.#wire?.congested === false;
+    if (queue.size >= this.#limit && !isNext) {
       token.become('failed', new QueueFullError(`${this.#limit} stanzas are waiting to be sent already`));
       return;
     }
@@ -116,12 +112,12 @@ export class Outbox {
       }
     }
     this.#pumping = false;
-    this.#tellStuck(this.#wire !== null && this.#next.length > 0);
+    this.#tellStuck(this.#wire !== null && this.#next.size > 0);
   }
 
   /** The queue whose turn it is. */
-  get #next(): Fifo<Outgoing> {
-    return this.#everyone && this.#first.length === 0 ? this.#queue : this.#first;
+  get #next(): Queue {
+    return this.#everyone && this.#first.size === 0 ? this.#queue : this.#first;
   }
 
   #tellStuck(stuck: boolean): void {
@@ -172,8 +168,4 @@ export class Outbox {
       token.become('failed', error instanceof Error ? error : new Error('not serializable'));
     }
   }
-}
-
-function discardAborted(queue: Fifo<Outgoing>): void {
-  queue.unshift(queue.take().filter((token) => token.state === 'queued'));
 }

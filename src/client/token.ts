@@ -62,6 +62,8 @@ export class Outgoing implements Token {
   sentAt = 0;
   /** It has been through the outbound filters. */
   filtered = false;
+  /** Where it waits, and has to be missed once it does not. */
+  queue: { left(): void } | null = null;
   #state: DeliveryState = 'queued';
   #error: Error | null = null;
   #listeners: readonly Listener[] = NOBODY;
@@ -124,6 +126,11 @@ export class Outgoing implements Token {
     if (FINAL.has(this.#state)) return;
     this.#state = state;
     this.#error = error;
+    if (this.queue !== null && state !== 'queued') {
+      const { queue } = this;
+      this.queue = null;
+      queue.left();
+    }
     if (FINAL.has(state)) {
       this.element = null;
       this.text = '';
