@@ -24,11 +24,12 @@ export function wait<T>(
     let over = false;
     let timer: unknown;
     let undo: (() => void) | undefined;
+    let unlisten: (() => void) | undefined;
     const end = () => {
       over = true;
       undo?.();
       if (timer !== undefined) clock.clearTimeout(timer);
-      signal?.removeEventListener('abort', aborted);
+      unlisten?.();
     };
     const settle =
       <A>(act: (value: A) => void) =>
@@ -48,12 +49,41 @@ export function wait<T>(
       undo();
       return;
     }
-    signal?.addEventListener('abort', aborted, { once: true });
+    if (signal !== undefined) unlisten = onAbort(signal, aborted);
     if (timeout !== undefined && timeout <= LONGEST_DELAY) {
       timer = clock.setTimeout(() => fail(new TimeoutError(`${what}: nothing within ${timeout} ms`)), timeout);
     }
   });
   return tended(promise);
+}
+
+/** What is to be done when a signal is aborted, and the listener that does it. */
+interface Shared {
+  readonly acts: Set<() => void>;
+  readonly listener: () => void;
+}
+
+/** To add a listener Node looks at all there are: the waits of one signal, who may be many, share one. */
+const shared = new WeakMap<AbortSignal, Shared>();
+
+/** Calls `act` when the signal is aborted. Returns what ends that. */
+function onAbort(signal: AbortSignal, act: () => void): () => void {
+  const { acts, listener } = shared.get(signal) ?? share(signal);
+  if (acts.size === 0) signal.addEventListener('abort', listener, { once: true });
+  acts.add(act);
+  return () => {
+    if (acts.delete(act) && acts.size === 0) signal.removeEventListener('abort', listener);
+  };
+}
+
+function share(signal: AbortSignal): Shared {
+  const acts = new Set<() => void>();
+  const listener = () => {
+    for (const act of acts) act();
+  };
+  const entry = { acts, listener };
+  shared.set(signal, entry);
+  return entry;
 }
 
 /** The promise, which may be ignored from now on. */

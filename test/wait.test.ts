@@ -73,6 +73,24 @@ test('leaves no timer and no listener behind', async () => {
   assert.is(getEventListeners(signal, 'abort').length, 0);
 });
 
+test('however many wait under one signal, it has one listener, and all hear of it in their order', async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const left: number[] = [];
+  const promises = Array.from({ length: 100 }, (_, number) =>
+    wait<string>(new SimulatedClock(), { signal }, 'waiting', (resolve) => {
+      if (number === 50) queueMicrotask(() => resolve('done'));
+      return () => left.push(number);
+    }).catch((error) => error),
+  );
+  assert.is(getEventListeners(signal, 'abort').length, 1);
+  assert.is(await promises[50], 'done');
+  controller.abort(new Error('enough'));
+  assert.equal(new Set((await Promise.all(promises)).map(String)), new Set(['Error: enough', 'done']));
+  assert.equal(left, [50, ...Array.from({ length: 100 }, (_, number) => number).filter((number) => number !== 50)]);
+  assert.is(getEventListeners(signal, 'abort').length, 0);
+});
+
 test('times out, and not before', async () => {
   const { clock, ends, outcome } = begin({ timeout: 10 });
   clock.increment(9);
