@@ -23,6 +23,8 @@ import type { Outgoing } from './token.ts';
 
 /** Stanzas after which an acknowledgement is asked for within a burst. XEP-0198 §4 */
 const ACK_EVERY = 50;
+/** Stanzas that may be unacknowledged before the next has to wait: all of them are kept, and a server may never say a word. */
+const MOST_UNACKED = 10_000;
 
 /** Bytes that are read while stanzas wait for the application, since the reply it may be waiting for can be among them. */
 const READ_AHEAD = 1024 * 1024;
@@ -51,7 +53,7 @@ export interface LinkHost {
   sent(): void;
   /** So many stanzas were acknowledged. */
   acked(count: number): void;
-  /** The peer reads again. */
+  /** More can be written again. */
   drained(): void;
 }
 
@@ -339,7 +341,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   // Stanzas out.
 
   get congested(): boolean {
-    return this.#connection?.congested ?? true;
+    return (this.#connection?.congested ?? true) || this.session.ledger.unacked >= MOST_UNACKED;
   }
 
   transmit(token: Outgoing, element: Element): void {
@@ -483,11 +485,12 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
       this.#countTooHigh(h);
       return;
     }
-    const owing = ledger.unacked > 0;
+    const before = ledger.unacked;
     this.#host.acked(ledger.ack(h));
-    if (owing && ledger.unacked === 0) this.#tell({ type: 'flow.drained' });
+    if (before > 0 && ledger.unacked === 0) this.#tell({ type: 'flow.drained' });
     // The last of a burst that went out while an answer was due has not been asked for.
     else if (ledger.unacked > 0) this.#write('');
+    if (before >= MOST_UNACKED) this.drained();
   }
 
   #countTooHigh(h: number | null): void {

@@ -93,7 +93,8 @@ export interface ClientOptions extends TlsOptions {
   readonly streamManagement?: StreamManagementOptions | false;
   /**
    * Stanzas that may wait to be sent (default 10,000). A stanza that finds the queue full is rejected; with 0, any that
-   * cannot be written at once.
+   * cannot be written at once. They wait while there is no session, while the server does not read, and while it has not
+   * acknowledged the last 10,000 that were written.
    */
   readonly queue?: { readonly limit?: number; readonly whenFull?: 'reject' };
   /**
