@@ -15,7 +15,7 @@ function fake() {
   return { known, say, refused: fake.refused };
 }
 
-test('large ones: who was there first stays, and room is made by those who go', () => {
+test('a flood of presences, large ones: who was there first stays, and room is made by those who go', () => {
   const { known, say, refused } = fake();
   const text = 'x'.repeat(1024 * 1024);
   say('juliet@localhost/a');
@@ -35,7 +35,7 @@ test('large ones: who was there first stays, and room is made by those who go', 
   assert.is([...known].length, 65);
 });
 
-test('small ones', () => {
+test('a flood of presences, small ones', () => {
   const { known, say, refused } = fake();
   for (let number = 0; number < 120_000; number += 1) say(`m${number}@localhost/x`);
   const { length } = [...known];
