@@ -30,6 +30,8 @@ const MOST_UNACKED = 10_000;
 const READ_AHEAD = 1024 * 1024;
 /** Bytes that may come between the end of binding and the first moment at which somebody hears of them. */
 const EARLY = 4 * 1024 * 1024;
+/** Bytes that are read while stanzas wait for the application and nothing can be written before an acknowledgement comes. */
+const BEFORE_ACK = 4 * 1024 * 1024;
 
 /** What a link needs to know, the same for all links of a client. */
 export interface LinkOptions extends OpeningOptions {
@@ -323,8 +325,18 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
 
   /** So much waits for the application that the server has to wait, too. */
   get #full(): boolean {
-    const received = this.#connection?.received ?? 0;
-    return this.#heldSince !== null && received - this.#heldSince > READ_AHEAD;
+    // What the application waits for may be waiting for an acknowledgement, which has to be read.
+    return this.#ahead > READ_AHEAD && !this.#unacknowledged;
+  }
+
+  /** Bytes received since stanzas began to wait for the application. */
+  get #ahead(): number {
+    return this.#heldSince === null ? 0 : (this.#connection?.received ?? 0) - this.#heldSince;
+  }
+
+  /** The server has to acknowledge something before more is written. */
+  get #unacknowledged(): boolean {
+    return this.session.ledger.unacked >= MOST_UNACKED;
   }
 
   /** Destroys the socket, if there is one that is ours: during a handshake it is not. */
@@ -341,7 +353,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   // Stanzas out.
 
   get congested(): boolean {
-    return (this.#connection?.congested ?? true) || this.session.ledger.unacked >= MOST_UNACKED;
+    return (this.#connection?.congested ?? true) || this.#unacknowledged;
   }
 
   transmit(token: Outgoing, element: Element): void {
@@ -357,6 +369,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     if (this.#options.keepElements) token.sentAt = Date.now();
     else token.element = null;
     ledger.push(token);
+    if (this.#unacknowledged) this.#connection?.resume();
     token.become('sent');
     if (ledger.unacked === 1) this.#tell({ type: 'flow.waiting' });
   }
@@ -397,7 +410,10 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   // What the connection says.
 
   heard(): void {
-    if (this.#full && !this.#footerSent) this.#connection?.pause();
+    if (!this.#footerSent) {
+      if (this.#full) this.#connection?.pause();
+      else if (this.#ahead > BEFORE_ACK) this.#violate('policy-violation', 'too much in place of an acknowledgement');
+    }
     if (!this.#probing) return;
     this.#probing = false;
     this.#tell({ type: 'flow.heard' });

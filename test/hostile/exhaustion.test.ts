@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { type DeliveryError, el, QueueFullError, type Token } from '../../src/index.ts';
 import { answer, dialogue, message, online, sm } from '../sockets/dialogue.ts';
-import { sleep, sockets } from '../sockets/rig.ts';
+import { type Rig, sleep, sockets } from '../sockets/rig.ts';
 
 const test = sockets('hostile/exhaustion');
 
@@ -89,6 +89,34 @@ test('a full queue costs those who find it full no more than an empty one, whate
     looks.end();
   }
   assert.equal([tally(tokens), client.delivery.queued], [{ queued: 10_000 }, 10_000]);
+});
+
+/** A client that deals with nothing, was sent so much, and has sent what the server would have to acknowledge. */
+async function flooded(rig: Rig, megabytes: number) {
+  const talk = await online(rig, { concurrency: 1, queue: { limit: 1 } });
+  const { client, peer } = talk;
+  client.on('message', () => new Promise(() => {}));
+  const large = `<message><body>${'x'.repeat(64 * 1024)}</body></message>`;
+  const sent = peer.send(large.repeat(megabytes * 16));
+  sent.catch(() => {});
+  while (client.delivery.waiting < 16) await sleep(1);
+  const tokens = numbers(10_001).map((n) => client.send(message(n)));
+  assert.equal(tally(tokens), { sent: 10_000, queued: 1 });
+  return { ...talk, tokens };
+}
+
+test('a server that acknowledges behind a flood is heard, though nothing else is read', async (rig) => {
+  const { client, peer, tokens } = await flooded(rig, 3);
+  await peer.send(sm('a', { h: 10_000 }));
+  await tokens[9_999];
+  assert.equal(tally(tokens), { acked: 10_000, sent: 1 });
+  assert.is(client.delivery.handling, 1);
+});
+
+test('a server that floods in place of an acknowledgement is left', async (rig) => {
+  const { journal, tokens } = await flooded(rig, 8);
+  await journal.until('destroyed policy-violation');
+  assert.equal(tally(tokens), { unconfirmed: 10_000, lost: 1 });
 });
 
 /** Counts how often a getter is asked. */
