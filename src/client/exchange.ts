@@ -102,10 +102,11 @@ export class Exchange {
     });
   }
 
-  async respond(): Promise<void> {
+  /** @param signal aborted when the exchange is over before the answer is there: then it is kept. */
+  async respond(signal: AbortSignal): Promise<void> {
     await failing(async () => {
       const response = await this.#mechanism?.respond(decode(this.#data) ?? new Uint8Array());
-      this.#host.write(encodeSasl('response', response ?? new Uint8Array()));
+      if (!signal.aborted) this.#host.write(encodeSasl('response', response ?? new Uint8Array()));
     });
   }
 

@@ -75,7 +75,7 @@ const sasl = saslMachine.provide({
       }),
     ),
     initiate: fromPromise(({ input, system }) => shellOf({ system }).exchange().initiate(input.choice)),
-    respond: fromPromise(({ system }) => shellOf({ system }).exchange().respond()),
+    respond: fromPromise(({ system, signal }) => shellOf({ system }).exchange().respond(signal)),
     verify: fromPromise(({ system }) => shellOf({ system }).exchange().verify()),
   },
   actions: {

@@ -37,6 +37,8 @@ function setUp(credentials: CredentialSource = () => PASSWORD) {
   return { exchange, written, last, data };
 }
 
+const never = new AbortController().signal;
+
 const base64 = (text: string | Uint8Array) => Buffer.from(text).toString('base64');
 
 const choose = (mechanism: string, more: Partial<Choice> = {}): Choice => ({ ...choice, mechanism, gs2: 'n', ...more });
@@ -45,7 +47,7 @@ const request = (mechanism: string, refusal: Failure | null = null): CredentialR
   mechanism,
   mechanisms: [mechanism],
   failure: refusal,
-  signal: new AbortController().signal,
+  signal: never,
 });
 
 // Asking for credentials.
@@ -110,7 +112,7 @@ async function login(mechanism: string, binding: string | null, proof: (right: U
   const step = await server.step(data());
   if (!('challenge' in step)) throw new Error('no challenge');
   exchange.receive(base64(step.challenge));
-  await exchange.respond();
+  await exchange.respond(never);
   assert.is(last()[0], 'response');
   const end = await server.step(data());
   if (!('success' in end) || end.success === null) throw new Error('no success');
@@ -139,6 +141,19 @@ for (const [mechanism, binding] of [
 /** Another letter of Base64. */
 const other = (letter: number): number => (letter === 0x41 ? 0x42 : 0x41);
 
+test('an answer that comes when the exchange is over is kept', async () => {
+  const { exchange, written, data } = setUp();
+  await exchange.ask(request('SCRAM-SHA-1'));
+  await exchange.initiate(choose('SCRAM-SHA-1'));
+  const nonce = /r=(.*)/.exec(data().toString())?.[1] as string;
+  exchange.receive(base64(`r=${nonce}x,s=QUJD,i=4096`));
+  const over = new AbortController();
+  const answered = exchange.respond(over.signal);
+  over.abort();
+  await answered;
+  assert.is(written.length, 1);
+});
+
 test('an exchange can be aborted', () => {
   const { exchange, last } = setUp();
   exchange.abort();
@@ -155,7 +170,7 @@ async function challenged(make: (nonce: string) => string): Promise<void> {
   await exchange.ask(request('SCRAM-SHA-1'));
   await exchange.initiate(choose('SCRAM-SHA-1'));
   exchange.receive(make(NONCE.exec(data().toString())?.[1] as string));
-  await exchange.respond();
+  await exchange.respond(never);
 }
 
 const salted = (rest: string) => (nonce: string) => base64(`r=${nonce}x,s=${base64(PASSWORD)},${rest}`);
