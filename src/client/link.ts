@@ -518,7 +518,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   }
 
   #nonza(element: Element): void {
-    const event = decodeNonza(element, this.#stage);
+    const event = this.#inTurn(element) ? decodeNonza(element, this.#stage) : null;
     if (event === null) {
       if (!this.#footerSent) this.#violate('unsupported-stanza-type', 'an unknown element in the stream');
       return;
@@ -554,6 +554,12 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
         }
     }
     this.#tell(event);
+  }
+
+  /** TLS and SASL, where nobody asked for them, would make us deaf to everything behind them. */
+  #inTurn({ namespace }: Element): boolean {
+    if (namespace === NS.tls) return this.#stage === 'tls';
+    return namespace !== NS.sasl || this.#stage === 'auth';
   }
 
   #violate(condition: string, text: string, details?: Pick<StreamError, 'handledTooHigh'>): void {

@@ -163,6 +163,8 @@ test('what breaks the rules is told with the error it deserves', async () => {
   for (const [xml, condition] of [
     ['<message/>', 'policy-violation'],
     ['<x xmlns="urn:x"/>', 'unsupported-stanza-type'],
+    ['<proceed xmlns="urn:ietf:params:xml:ns:xmpp-tls"/>', 'unsupported-stanza-type'],
+    ['<success xmlns="urn:ietf:params:xml:ns:xmpp-sasl"/>', 'unsupported-stanza-type'],
     ['<!-- -->', 'restricted-xml'],
     ['text', 'bad-format'],
   ] as const) {
