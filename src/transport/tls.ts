@@ -93,10 +93,15 @@ export function isTlsCode(code: unknown): boolean {
 
 /**
  * The name check of RFC 9525: the host must be among the certificate's subjectAltNames. The subject's common name never
- * counts; Node would take it where there are no names at all.
+ * counts; Node would take it where there are no names at all. A star is the whole of the leftmost label.
  */
 export function checkName(host: string, certificate: tls.PeerCertificate): Error | undefined {
-  return tls.checkServerIdentity(host, { ...certificate, subject: { ...certificate.subject, CN: '' } });
+  const error = tls.checkServerIdentity(host, { ...certificate, subject: { ...certificate.subject, CN: '' } });
+  if (error !== undefined || isIP(host) !== 0) return error;
+  // Node lets a star stand for a part of a label, too.
+  const strict = { subject: 'never', partialWildcards: false } as const;
+  if (new X509Certificate(certificate.raw).checkHost(host, strict) !== undefined) return undefined;
+  return Object.assign(new Error(`no name of the certificate is ${host}`), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
 }
 
 /** The hook, as Node may call it: an exception would escape to nobody, so it is a refusal, too. */

@@ -111,6 +111,12 @@ names('takes a wildcard for one label', () =>
   }),
 );
 
+names('takes no wildcard for a part of a label', () =>
+  serving({ names: ['c*.xmpp.test'] }, {}, async ({ port }) => {
+    assert.is(await outcome(port, { servername: 'chat.xmpp.test' }), MISMATCH);
+  }),
+);
+
 names('lets the application check in its place, once the chain is verified', () =>
   serving({ names: ['other.test'] }, {}, async ({ port }) => {
     const asked: string[] = [];
