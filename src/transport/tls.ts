@@ -122,7 +122,8 @@ function start(socket: Duplex, options: SecureOptions): tls.TLSSocket {
     return tls.connect({
       minVersion: 'TLSv1.2',
       ...settings,
-      ...(ca === undefined ? {} : { ca: Array.isArray(ca) ? [...ca] : (ca as string | Buffer) }),
+      // In a list: Node takes an empty text for none, and would trust everybody.
+      ...(ca === undefined ? {} : { ca: [ca].flat() as (string | Buffer)[] }),
       ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
       // An IP address is no server name (RFC 6066 §3), but the certificate is checked for it.
       ...(isIP(host) === 0 ? { servername: host } : { host }),
