@@ -1,5 +1,5 @@
 /** TLS over any byte stream, held to the rules of XMPP: RFC 6120 §5 and §13.7, RFC 7590, RFC 9525. */
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { constants, createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
@@ -121,6 +121,8 @@ function start(socket: Duplex, options: SecureOptions): tls.TLSSocket {
   try {
     return tls.connect({
       minVersion: 'TLSv1.2',
+      // Nobody renegotiates on XMPP: a stream is begun anew. RFC 6120 §5.3.5
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
       ...settings,
       // In a list: Node takes an empty text for none, and would trust everybody.
       ...(ca === undefined ? {} : { ca: [ca].flat() as (string | Buffer)[] }),
