@@ -14,6 +14,11 @@ const A_LABEL = /^xn--[a-z0-9-]{1,59}$/;
 // The URL host parser gives percent signs, slashes and colons a meaning that they do not have in a JID.
 const NAME = /^[A-Za-z0-9.\-\u0080-\u{10FFFF}]+$/u;
 
+/** What parts labels, for people with other keyboards too (UTS 46 §2.3). */
+const DOTS = /[.\u3002\uFF0E\uFF61]/;
+/** Code units of a label above which no A-label can come of it, whatever is composed: Punycode takes their square. */
+const MAX_LABEL = 256;
+
 /** Whether a U-label is one by IDNA2008, which is narrower than the mapping of the URL host parser: no symbols, no emoji. */
 function isULabel(label: string): boolean {
   if (/^[\x21-\x7E]*$/.test(label)) return PLAIN.test(label);
@@ -22,7 +27,7 @@ function isULabel(label: string): boolean {
 }
 
 function prepareName(text: string): string | undefined {
-  if (!NAME.test(text)) return undefined;
+  if (!NAME.test(text) || text.split(DOTS).some((label) => label.length > MAX_LABEL)) return undefined;
   const ascii = domainToASCII(text);
   const name = domainToUnicode(ascii);
   // Not an A-label made by hand, and not an address in disguise such as fullwidth digits.

@@ -28,6 +28,9 @@ export class JidError extends Error {
 /** Bytes of UTF-8 that each part may have (RFC 7622 §3.1). */
 const MAX_BYTES = 1023;
 
+/** Code units above which nothing comes to so few bytes, whatever is composed: normalising takes the square of the length. */
+const MAX_LENGTH = 2 * MAX_BYTES;
+
 /** JIDs that parsing remembers; a stream speaks of the same few again and again. */
 const CACHE_SIZE = 1024;
 
@@ -43,6 +46,7 @@ function limited(part: JidPart, value: string): string {
 }
 
 function enforced(part: JidPart, profile: (text: string) => string, text: string): string {
+  if (text.length > MAX_LENGTH) throw new JidError(part, 'too-long');
   try {
     return limited(part, profile(text));
   } catch (error) {
@@ -58,6 +62,7 @@ function localpart(text: string): string {
 
 function domainpart(text: string): string {
   if (text === '') throw new JidError('domain', 'empty');
+  if (text.length > MAX_LENGTH) throw new JidError('domain', 'too-long');
   const value = prepareDomain(text);
   if (value === undefined) throw new JidError('domain', 'disallowed');
   return limited('domain', value);

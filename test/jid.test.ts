@@ -308,7 +308,19 @@ parsing('counts bytes, not characters, up to 1023 in each part', () => {
   );
   // What counts is the normalised part.
   assert.is(resource('e\u0301'.repeat(511))?.length, 511);
+  assert.is(resource('u\u0308\u0304'.repeat(511))?.length, 511);
   refused(`${'a.'.repeat(512)}example`, 'domain', 'too-long');
+});
+
+parsing('what is far too long costs nothing', () => {
+  // Normalising one of these takes minutes.
+  const marks = `a${'\u0315'.repeat(500_000)}${'\u0316'.repeat(500_000)}`;
+  const ideographs = Array.from({ length: 1_000_000 }, (_, i) => String.fromCharCode(0x4e00 + (i % 20_000))).join('');
+  refused(`${marks}@example.org`, 'local', 'too-long');
+  refused(`example.org/${marks}`, 'resource', 'too-long');
+  refused(ideographs, 'domain', 'too-long');
+  refused(ideographs.slice(0, 2000), 'domain', 'disallowed');
+  assert.throws(() => JID.of('a', 'b').withResource(marks), 'too-long');
 });
 
 parsing('builds from parts without reading separators in them', () => {
