@@ -94,7 +94,10 @@ export function verificationInput(query: Element, languages: Languages = 'inheri
   const pieces = [...names, ...features];
   for (const { type, fields } of forms) {
     pieces.push(type);
-    for (const { name, values } of inOrder(fields, (field) => field.name)) pieces.push(name, ...inOrder(values));
+    for (const { name, values } of inOrder(fields, (field) => field.name)) {
+      pieces.push(name);
+      for (const value of inOrder(values)) pieces.push(value);
+    }
   }
   if (pieces.some((piece) => piece.includes('<'))) throw new CapsError('a text with a < in it');
   return bytes(pieces.map((piece) => `${piece}<`).join(''));

@@ -183,6 +183,13 @@ test('what XEP-0115 §5.4 calls ill-formed proves nothing', () => {
   }
 });
 
+test('a form may have more values than a call can have arguments', () => {
+  const values = Array.from({ length: 200_000 }, (_, i) => `${i}`);
+  const answer = query('urn:a', xml`<identity category="client" type="pc"/>`, form('urn:f', { a: values }));
+  assert.is(verificationInput(answer).toString().split('<').length, values.length + 5);
+  assert.is(hashInput(answer).toString().split('\x1f').length, values.length + 9);
+});
+
 test('what differs in nothing but a language or a name is not the same identity', () => {
   const answer = query(
     'urn:a',
