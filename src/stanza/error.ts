@@ -7,22 +7,22 @@ export type StanzaErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait'
 const TYPES: readonly string[] = ['auth', 'cancel', 'continue', 'modify', 'wait'];
 
 /** The type that RFC 6120 §8.3.3 goes with a condition; `cancel` for those not listed. */
-const USUAL_TYPE: Readonly<Record<string, StanzaErrorType>> = {
-  'bad-request': 'modify',
-  'feature-not-implemented': 'cancel',
-  forbidden: 'auth',
-  'jid-malformed': 'modify',
-  'not-acceptable': 'modify',
-  'not-authorized': 'auth',
-  'policy-violation': 'modify',
-  'recipient-unavailable': 'wait',
-  redirect: 'modify',
-  'registration-required': 'auth',
-  'remote-server-timeout': 'wait',
-  'resource-constraint': 'wait',
-  'subscription-required': 'auth',
-  'unexpected-request': 'wait',
-};
+const USUAL_TYPE: ReadonlyMap<string, StanzaErrorType> = new Map([
+  ['bad-request', 'modify'],
+  ['feature-not-implemented', 'cancel'],
+  ['forbidden', 'auth'],
+  ['jid-malformed', 'modify'],
+  ['not-acceptable', 'modify'],
+  ['not-authorized', 'auth'],
+  ['policy-violation', 'modify'],
+  ['recipient-unavailable', 'wait'],
+  ['redirect', 'modify'],
+  ['registration-required', 'auth'],
+  ['remote-server-timeout', 'wait'],
+  ['resource-constraint', 'wait'],
+  ['subscription-required', 'auth'],
+  ['unexpected-request', 'wait'],
+]);
 
 export interface StanzaErrorOptions {
   /** Default: the one RFC 6120 §8.3.3 gives for the condition. */
@@ -51,7 +51,7 @@ export class StanzaError extends Error {
   constructor(condition: string, options: StanzaErrorOptions = {}) {
     super(options.text ? `${condition}: ${options.text}` : condition);
     this.condition = condition;
-    this.type = options.type ?? USUAL_TYPE[condition] ?? 'cancel';
+    this.type = options.type ?? USUAL_TYPE.get(condition) ?? 'cancel';
     this.text = options.text;
     this.by = options.by;
     this.application = options.application;

@@ -43,6 +43,12 @@ for (const [condition, type] of CONDITIONS) {
   });
 }
 
+for (const condition of ['constructor', '__proto__', 'toString', 'surprise']) {
+  test(`${condition} is a condition like any that is unknown`, () => {
+    assert.is(new StanzaError(condition).type, 'cancel');
+  });
+}
+
 test('everything that can be said comes back', () => {
   const application = el('too-many-parameters', { xmlns: 'urn:app' });
   const error = new StanzaError('not-acceptable', { type: 'wait', text: 'a < b', by: 'room@host', application });
