@@ -4,7 +4,7 @@ import type { NegotiationEvent, StreamError, StreamEvent, WireCommand } from '..
 import { NS } from '../namespaces.ts';
 import { isStanzaName } from '../stanza/stanza.ts';
 import { Connection, type ConnectionHandler } from '../stream/connection.ts';
-import { decodeBind, decodeHeader, decodeLegacySession, decodeNonza, parseCount } from '../stream/decode.ts';
+import { decodeBind, decodeHeader, decodeLegacySession, decodeNonza, isDue, parseCount } from '../stream/decode.ts';
 import { BIND_ID, encodeCommand, encodeHeader, FOOTER, LEGACY_SESSION_ID } from '../stream/encode.ts';
 import { footerReceived, transportEnded, transportLost, violation } from '../stream/ending.ts';
 import { type OpeningOptions, open, securityUnder, upgrade } from '../stream/opening.ts';
@@ -419,10 +419,10 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     this.#tell({ type: 'flow.heard' });
   }
 
-  header(root: Element): void {
+  header(root: Element, content: string): void {
     const { tap } = this.#options;
     if (tap.open) tap.show('in', root);
-    this.#tell(decodeHeader(root));
+    this.#tell(decodeHeader(root, content));
   }
 
   element(element: Element): void {
@@ -491,6 +491,8 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   }
 
   #acknowledge(element: Element): void {
+    // Of a session that is still to be asked back nobody knows on this connection.
+    if (!this.#bound) return;
     const { ledger } = this.session;
     if (element.name === 'r') {
       if (ledger.counting && !this.#footerSent) this.#write(ack(ledger.handled));
@@ -523,6 +525,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
       if (!this.#footerSent) this.#violate('unsupported-stanza-type', 'an unknown element in the stream');
       return;
     }
+    if (!isDue(event, this.#stage)) return;
     const count = parseCount(element.attr('h'));
     switch (event.type) {
       case 'starttls.proceed':

@@ -9,13 +9,20 @@ import { NS } from '../namespaces.ts';
 import { readStanzaError } from '../stanza/error.ts';
 import type { Element } from '../xml/element.ts';
 
-/** The server's stream header. RFC 6120 §4.7 */
-export function decodeHeader(root: Element): StreamEvent {
-  return { type: 'stream.header', id: root.attr('id') ?? null, fault: headerFault(root) };
+/**
+ * The server's stream header. RFC 6120 §4.7
+ *
+ * @param content the default namespace it declares, empty for none.
+ * @param expected the namespace of what we are going to say.
+ */
+export function decodeHeader(root: Element, content: string, expected: string = NS.client): StreamEvent {
+  return { type: 'stream.header', id: root.attr('id') ?? null, fault: headerFault(root, content, expected) };
 }
 
-function headerFault(root: Element): string | null {
+function headerFault(root: Element, content: string, expected: string): string | null {
   if (root.name !== 'stream' || root.namespace !== NS.stream) return 'invalid-namespace';
+  // Without a content namespace everything in the stream names its own. RFC 6120 §4.8.2
+  if (content !== expected && content !== '' && content !== NS.stream) return 'invalid-namespace';
   // Any version 1.x is understood. RFC 6120 §4.7.5
   return /^1\.\d{1,9}$/.test(root.attr('version') ?? '') ? null : 'unsupported-version';
 }
@@ -40,6 +47,26 @@ export function decodeNonza(element: Element, stage: Stage): NegotiationEvent | 
     default:
       return null;
   }
+}
+
+/** Answers, and the stages at which they are asked for. */
+const ANSWERS: ReadonlyMap<string, readonly Stage[]> = new Map<NegotiationEvent['type'], readonly Stage[]>([
+  ['starttls.proceed', ['tls']],
+  ['starttls.failure', ['tls']],
+  ['sasl.challenge', ['auth']],
+  ['sasl.success', ['auth']],
+  ['sasl.failure', ['auth']],
+  ['sm.resumed', ['resume']],
+  ['sm.enabled', ['enable']],
+  ['sm.failed', ['resume', 'enable']],
+]);
+
+/**
+ * Whether something may be said at that stage. An answer to nothing must change nothing: before authentication anybody could
+ * give it, and what `<failed/>` and `<success/>` do cannot be undone.
+ */
+export function isDue({ type }: NegotiationEvent | StreamEvent, stage: Stage): boolean {
+  return ANSWERS.get(type)?.includes(stage) ?? true;
 }
 
 /** RFC 6120 §4.3.2 */

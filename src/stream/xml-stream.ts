@@ -653,9 +653,9 @@ export class XMLStream implements AsyncDisposable {
   // What the connection says.
 
   readonly #hearing: ConnectionHandler = {
-    header: (root) => {
+    header: (root, content) => {
       this.#show('in', root);
-      this.#tell(decodeHeader(root));
+      this.#tell(decodeHeader(root, content, this.#options.namespace));
       if (this.state === 'OPEN') this.#emitter.emit('header', root);
     },
     element: (element) => {

@@ -21,8 +21,11 @@ export const CONNECT_LIMITS: Readonly<ParserLimits> = { ...ONLINE_LIMITS, stanza
 
 /** Hears what arrives. Must not throw. */
 export interface ParserHandler {
-  /** The start tag of the document's root, whatever its name; an element without children. */
-  header(root: Element): void;
+  /**
+   * The start tag of the document's root, whatever its name: an element without children. `content` is the default namespace
+   * inside it, empty for none.
+   */
+  header(root: Element, content: string): void;
   /** A complete child of the root. */
   element(element: Element): void;
   /** The end tag of the root. */
@@ -68,9 +71,9 @@ export class StreamParser {
     this.limits = limits;
     this.#reader = new Reader(
       {
-        open: (root) => {
+        open: (root, content) => {
           this.#complete();
-          handler.header(root);
+          handler.header(root, content);
           this.#unwind();
         },
         child: (element) => {

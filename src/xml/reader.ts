@@ -21,8 +21,8 @@ export interface ReaderLimits {
 }
 
 export interface ReaderHandler {
-  /** The start tag of the root: the root, as yet without children. */
-  open(root: Element): void;
+  /** The start tag of the root: the root, as yet without children, and the default namespace inside it, empty for none. */
+  open(root: Element, content: string): void;
   /** A complete child of the root. */
   child(element: Element): void;
   /** The end tag of the root. */
@@ -277,7 +277,7 @@ export class Reader {
       ? new Element(local(name), namespaceOf(name, scope), attrs, NO_CHILDREN, lang)
       : new Element(name, namespace, attrs, NO_CHILDREN, lang);
     this.#levels.push({ element, nodes: undefined, namespace, scope });
-    if (parent === undefined) this.#handler.open(element);
+    if (parent === undefined) this.#handler.open(element, namespace);
   }
 
   #close(): void {

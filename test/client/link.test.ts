@@ -329,8 +329,9 @@ for (const [about, h] of [
     const { session, tokens } = await cut();
     // It had acknowledged something before, so that nothing is less than that.
     session.ledger.ack(1);
-    const { told, receive } = setUp(session);
+    const { link, told, receive } = setUp(session);
     await settle();
+    link.command({ kind: 'resume', previd: 'x' });
     await receive(`${HEADER}<resumed ${SM} previd="x" h="${h}"/>`);
     assert.is(told.at(-1)?.type, 'stream.violation');
     assert.equal(statesOf(tokens), ['acked', 'sent', 'sent']);
@@ -341,6 +342,7 @@ test('what the server says when it refuses is kept, and binding makes a new sess
   const { session } = await cut();
   const { link, types, receive } = setUp(session);
   await settle();
+  link.command({ kind: 'resume', previd: 'x' });
   await receive(`${HEADER}<failed ${SM} h="2"/>`);
   assert.is(types().at(-1), 'sm.failed');
   assert.is(link.refusedCount, 2);
@@ -350,6 +352,23 @@ test('what the server says when it refuses is kept, and binding makes a new sess
   assert.is.not(link.session, session);
   assert.is(session.ledger.unacked, 3, 'what was held is for others to settle');
 });
+
+for (const stage of ['before authentication', 'before the answer to our request'] as const) {
+  test(`nobody settles a held session ${stage}`, async () => {
+    const { session, tokens } = await cut();
+    const { link, types, written, receive } = setUp(session);
+    await settle();
+    await receive(HEADER);
+    if (stage !== 'before authentication') link.command({ kind: 'resume', previd: 'x' });
+    await written();
+    await receive(`<a ${SM} h="3"/><r ${SM}/>`);
+    if (stage === 'before authentication') await receive(`<failed ${SM} h="3"/><resumed ${SM} previd="x" h="3"/>`);
+    assert.equal(types().slice(2), []);
+    assert.is(await written(), '');
+    assert.is(link.refusedCount, null);
+    assert.equal(statesOf(tokens), ['sent', 'sent', 'sent']);
+  });
+}
 
 // Signs of life.
 

@@ -1,18 +1,21 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import type { Features } from '../../machines/wire.ts';
+import type { Stage } from '../../machines/failure.ts';
+import type { Features, StreamEvent } from '../../machines/wire.ts';
 import {
   decodeBind,
   decodeFeatures,
   decodeHeader,
   decodeLegacySession,
   decodeNonza,
+  isDue,
   parseCount,
 } from '../../src/stream/decode.ts';
 import { type Element, el } from '../../src/xml/element.ts';
+import { StreamParser } from '../../src/xml/parser.ts';
 import { suite } from '../harness.ts';
 import { features as none } from '../machines/samples.ts';
-import { read, stanza } from '../xml/transcript.ts';
+import { stanza } from '../xml/transcript.ts';
 
 const test = suite('stream/decode');
 
@@ -21,7 +24,13 @@ const features = (inner: string) => decodeFeatures(stanza(`<stream:features>${in
 
 // Headers.
 
+const PREFIX = "xmlns:stream='http://etherx.jabber.org/streams' version='1.0'";
+
 const HEADERS: readonly [about: string, header: string, id: string | null, fault: string | null][] = [
+  ['of clients', `<stream:stream xmlns='jabber:client' ${PREFIX}>`, null, null],
+  ['of no content namespace', "<stream xmlns='http://etherx.jabber.org/streams' version='1.0'>", null, null],
+  ['of servers', `<stream:stream xmlns='jabber:server' ${PREFIX}>`, null, 'invalid-namespace'],
+  ['of components', `<stream:stream xmlns='jabber:component:accept' ${PREFIX}>`, null, 'invalid-namespace'],
   ['1.0', '<stream:stream xmlns:stream="http://etherx.jabber.org/streams" id="x" version="1.0">', 'x', null],
   ['1.1', '<stream:stream xmlns:stream="http://etherx.jabber.org/streams" id="x" version="1.1">', 'x', null],
   ['1.10', '<stream:stream xmlns:stream="http://etherx.jabber.org/streams" id="x" version="1.10">', 'x', null],
@@ -54,10 +63,20 @@ const HEADERS: readonly [about: string, header: string, id: string | null, fault
 
 for (const [about, header, id, fault] of HEADERS) {
   test(`a stream header: ${about}`, () => {
-    const [event] = read(header);
-    if (event?.[0] !== 'header') throw new Error('no header');
-    assert.equal(decodeHeader(event[1]), { type: 'stream.header', id, fault });
+    assert.equal(headers(header), [{ type: 'stream.header', id, fault }]);
   });
+}
+
+test('a stream of another content has to be answered with that', () => {
+  const header = `<stream:stream xmlns='jabber:server' ${PREFIX}>`;
+  assert.equal(headers(header, 'jabber:server'), [{ type: 'stream.header', id: null, fault: null }]);
+});
+
+function headers(xml: string, expected?: string): StreamEvent[] {
+  const found: StreamEvent[] = [];
+  const header = (root: Element, content: string) => found.push(decodeHeader(root, content, expected));
+  new StreamParser({ header, element() {}, footer() {}, error() {} }).write(Buffer.from(xml));
+  return found;
 }
 
 // Features as servers send them.
@@ -320,6 +339,31 @@ const NONZAS: readonly [xml: string, event: object | null][] = [
 
 for (const [xml, event] of NONZAS) {
   test(`${xml} means ${event === null ? 'nothing' : JSON.stringify(event)}`, () => assert.equal(decode(xml), event));
+}
+
+const STAGES: readonly Stage[] = ['stream', 'tls', 'auth', 'resume', 'bind', 'enable', 'session', 'online', 'close'];
+
+const ASKED: readonly [xml: string, ...stages: Stage[]][] = [
+  [`<proceed xmlns='${TLS}'/>`, 'tls'],
+  [`<failure xmlns='${TLS}'/>`, 'tls'],
+  [`<challenge xmlns='${SASL}'/>`, 'auth'],
+  [`<success xmlns='${SASL}'/>`, 'auth'],
+  [`<failure xmlns='${SASL}'/>`, 'auth'],
+  ["<resumed xmlns='urn:xmpp:sm:3'/>", 'resume'],
+  ["<enabled xmlns='urn:xmpp:sm:3'/>", 'enable'],
+  ["<failed xmlns='urn:xmpp:sm:3'/>", 'resume', 'enable'],
+  ['<stream:features/>', ...STAGES],
+  ['<stream:error/>', ...STAGES],
+];
+
+for (const [xml, ...stages] of ASKED) {
+  test(`${xml} may come at: ${stages.join(', ')}`, () => {
+    const event = decode(xml);
+    assert.equal(
+      STAGES.filter((stage) => event !== null && isDue(event, stage)),
+      stages,
+    );
+  });
 }
 
 // Answers to the requests of negotiation.
