@@ -12,7 +12,7 @@ export interface ConnectionHandler extends ParserHandler {
   ended(): void;
   /** The connection is gone; `error` is what the socket reported, if anything. */
   lost(error: Error | null): void;
-  /** Bytes came; what they mean follows. */
+  /** Bytes came that are a sign of life; what they mean follows. */
   heard(): void;
   /** Called before what is written goes out, to add to it. */
   flushing(): void;
@@ -24,6 +24,8 @@ export interface ConnectionHandler extends ParserHandler {
 const FULL = 64 * 1024;
 /** Bytes the peer may be behind before nothing more is handed to the socket. */
 const BEHIND = 1024 * 1024;
+/** Milliseconds after which more of one stanza is no sign of life: a byte now and then would be one for years. */
+const STANZA_TIME = 600_000;
 
 export class Connection {
   readonly #handler: ConnectionHandler;
@@ -35,10 +37,13 @@ export class Connection {
   #scheduled = false;
   #finished = false;
   #error: Error | null = null;
-  /** When the last byte came. */
+  /** When the last byte came that was a sign of life. */
   heardAt: number;
   /** Bytes that came. */
   received = 0;
+  /** The stanza that is half read, and since when. */
+  #unfinished: number | null = null;
+  #since = 0;
 
   /** @param now milliseconds on a clock that never goes back. */
   constructor(socket: Duplex, handler: ConnectionHandler, limits: ParserLimits, now: () => number) {
@@ -130,7 +135,7 @@ export class Connection {
   /** Reads on. */
   resume(): void {
     if (!this.#socket.isPaused()) return;
-    this.heardAt = this.#now();
+    this.heardAt = this.#since = this.#now();
     this.#socket.resume();
   }
 
@@ -174,11 +179,22 @@ export class Connection {
   }
 
   readonly #data = (chunk: Uint8Array): void => {
-    this.heardAt = this.#now();
     this.received += chunk.length;
-    this.#handler.heard();
+    const now = this.#now();
+    const late = this.#unfinished !== null && now - this.#since >= STANZA_TIME;
+    if (!late) this.#heard(now);
     this.#parser.write(chunk);
+    const { unfinished } = this.#parser;
+    if (unfinished === this.#unfinished) return;
+    this.#unfinished = unfinished;
+    this.#since = now;
+    if (late) this.#heard(now);
   };
+
+  #heard(now: number): void {
+    this.heardAt = now;
+    this.#handler.heard();
+  }
 
   readonly #end = (): void => this.#handler.ended();
 

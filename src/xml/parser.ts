@@ -101,6 +101,11 @@ export class StreamParser {
     return this.#trailing;
   }
 
+  /** Where the stanza began that is half read, or the header; null between two stanzas. */
+  get unfinished(): number | null {
+    return this.#reader.idle ? null : this.#reader.start;
+  }
+
   /** From inside a handler: nothing that follows is parsed or delivered. */
   stop(): void {
     this.#stopped = true;

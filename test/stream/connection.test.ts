@@ -140,6 +140,29 @@ test('bytes are heard of before their meaning, also when there is none', async (
   assert.is(connection.heardAt, 9);
 });
 
+test('more of the same stanza is a sign of life for ten minutes, and its end is one', async () => {
+  const { socket, connection, log, time } = connect();
+  socket.receive(`${HEADER}<a>`);
+  await settle();
+  for (const [now, more, heardAt] of [
+    [599_999, 'x', 599_999],
+    [600_000, 'y', 599_999],
+    [700_000, '</a', 599_999],
+    [800_000, '><b>', 800_000],
+    [1_399_999, ' ', 1_399_999],
+    [1_400_000, ' ', 1_399_999],
+    [1_500_000, '</b> ', 1_500_000],
+    [9_000_000, ' ', 9_000_000],
+  ] as const) {
+    log.length = 0;
+    time.now = now;
+    socket.receive(more);
+    await settle();
+    assert.is(connection.heardAt, heardAt, more);
+    assert.is(log.includes('heard'), heardAt === now, more);
+  }
+});
+
 test('what cannot be parsed is an error, once', async () => {
   const { socket, log } = connect();
   socket.receive(`${HEADER}<!-- -->`);
