@@ -208,7 +208,7 @@ export function parseCount(text: string | undefined): number | null {
 
 /** `host`, `host:port`, `[v6]` or `[v6]:port`; null for anything else. */
 function parseHost(text: string): { host: string; port: number } | null {
-  const match = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([^\s:[\]/]{1,253}))(?::(\d{1,5}))?$/.exec(text.trim());
+  const match = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([\p{L}\p{M}\p{N}._-]{1,253}))(?::(\d{1,5}))?$/u.exec(text.trim());
   if (match === null) return null;
   const port = match[3] === undefined ? 5222 : Number(match[3]);
   if (port < 1 || port > 65535) return null;
