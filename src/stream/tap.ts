@@ -46,12 +46,12 @@ const HIDDEN = '…';
 
 // These read what the serializer writes: no `>` within a tag, no `<` within text. Each looks at a character once.
 /** SASL payloads. RFC 6120 §6.4 */
-const SASL = new RegExp(`(<(?:auth|challenge|response|success) xmlns="${NS.sasl}"[^>]*>)[^<]+`, 'g');
+const SASL = new RegExp(`(<(?:auth|challenge|response|success) xmlns="${NS.sasl}"[^<>]*>)[^<]+`, 'g');
 /** Passwords and tokens, of whatever protocol (XEP-0045, XEP-0077, XEP-0484). */
-const SECRET = /(<(?:password|token|secret)(?: [^>]*)?>)[^<]+/g;
+const SECRET = /(<(?:password|token|secret)(?: [^<>]*)?>)[^<]+/g;
 const SECRET_ATTRIBUTE = /( (?:password|token|secret)=")[^"]+/g;
 /** What a form asks not to be shown. XEP-0004 §3.3 */
-const PRIVATE_FIELD = /<field [^>]+>(?:<value>[^<]*<\/value>)*/g;
+const PRIVATE_FIELD = /<field [^<>]+>(?:<value>[^<]*<\/value>)*/g;
 
 function conceal(xml: string): string {
   return xml
