@@ -83,6 +83,12 @@ function saysNone(error: unknown): boolean {
   return code === 'ENOTFOUND' || code === 'ENODATA';
 }
 
+/** Whether it is a record at all: who looks up in place of the system may give anything. */
+function isSound(record: SrvRecord): boolean {
+  if (typeof record?.name !== 'string') return false;
+  return [record.port, record.priority, record.weight].every((n) => Number.isInteger(n) && n >= 0 && n <= 65535);
+}
+
 async function lookUp(service: Service, host: string, options: DiscoverOptions): Promise<Answer> {
   const { resolveSrv = systemSrv, signal } = options;
   const attempt = async () => {
@@ -95,8 +101,10 @@ async function lookUp(service: Service, host: string, options: DiscoverOptions):
   };
   try {
     const found = await pRetry(attempt, signal === undefined ? RETRY : { ...RETRY, signal });
-    const usable = found.filter((record) => record.name !== '' && record.name !== '.');
-    if (usable.length === 0 && found.length > 0) return { declined: true };
+    const sound = found.filter(isSound);
+    if (sound.length === 0 && found.length > 0) return { error: new Error('no record that can be read') };
+    const usable = sound.filter(({ name }) => name !== '' && name !== '.');
+    if (usable.length === 0 && sound.length > 0) return { declined: true };
     return { records: usable.map((record) => ({ ...record, tls: service.tls })) };
   } catch (error) {
     signal?.throwIfAborted();
@@ -122,11 +130,11 @@ function draw(records: readonly Target[], random: () => number): Target {
   }) as Target;
 }
 
-/** Lowest priority first; inside one priority a random order by weight. */
+/** Lowest priority first; inside one priority a random order by weight. No more of them than will be tried. */
 function inOrder(records: readonly Target[], random: () => number): Target[] {
   const rest = [...records].sort((a, b) => a.priority - b.priority);
   const ordered: Target[] = [];
-  while (rest[0] !== undefined) {
+  while (rest[0] !== undefined && ordered.length < MAX_ENDPOINTS) {
     const { priority } = rest[0];
     const next = draw(
       rest.filter((record) => record.priority === priority),
@@ -164,9 +172,12 @@ export async function discover(domain: string, options: DiscoverOptions = {}): P
   );
   const records = answers.flatMap((answer) => ('records' in answer ? answer.records : []));
   if (records.length > 0) {
-    return inOrder(records, random)
-      .slice(0, MAX_ENDPOINTS)
-      .map(({ name, port, tls }) => ({ host: name.replace(/\.$/, ''), port, tls, source: 'srv' }));
+    return inOrder(records, random).map(({ name, port, tls }) => ({
+      host: name.replace(/\.$/, ''),
+      port,
+      tls,
+      source: 'srv',
+    }));
   }
   // An unanswered question about direct TLS does not speak against the fallback; one about STARTTLS does.
   const [first] = answers;

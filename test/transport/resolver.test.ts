@@ -216,6 +216,21 @@ test('gives a bounded number of endpoints, the best ones', async () => {
   assert.is(hosts[15], 'h15:5222 starttls srv');
 });
 
+test('is not kept busy by an answer of ten thousand records', async () => {
+  const draws: number[] = [];
+  const random = () => draws.push(0) - draws.length;
+  const many = Array.from({ length: 10_000 }, (_, i) => srv(`h${i}`));
+  assert.is((await found({ [PLAIN]: many }, { random })).length, 16);
+  assert.is(draws.length, 16);
+});
+
+test('passes over what is no record, and says so when nothing else is there', async () => {
+  const bad = [null, {}, srv('a', 0, 0, -1), srv('b', Number.NaN), srv('c', 0, -1), { ...srv('d'), port: '5222' }];
+  const zone = (records: unknown[]) => ({ [PLAIN]: records as SrvRecord[] });
+  assert.equal(await found(zone([...bad, srv('good')])), ['good:5222 starttls srv']);
+  assert.is((await refused(zone(bad))).code, 'dns');
+});
+
 test('ends with the reason of its signal, also when the look-up does not listen', async () => {
   const controller = new AbortController();
   const reason = new Error('enough');
