@@ -19,14 +19,19 @@ export interface BackoffPolicy {
 /** Milliseconds that every pause lasts at least, so that no answer of a server can make a client spin. */
 export const SHORTEST_PAUSE = 100;
 
+/** The part of its ceiling that every pause lasts at least, so that no run of luck can keep the pauses from growing. */
+const SHORTEST_PART = 0.1;
+
 /**
- * The pause before attempt number `attempt` (1 for the first after a failure): full jitter below an exponential ceiling.
+ * The pause before attempt number `attempt` (1 for the first after a failure): jitter over nearly all that is below an
+ * exponential ceiling. With the usual policy a minute sees at most 28 attempts, whatever the dice say, as long as none of
+ * them comes to a session that settles.
  *
  * @param random a number in [0, 1)
  */
 export function retryDelay(policy: BackoffPolicy, attempt: number, random: number): number {
   const ceiling = Math.min(policy.cap, policy.start * policy.factor ** (attempt - 1));
-  const floor = Math.min(SHORTEST_PAUSE, policy.cap);
+  const floor = Math.max(ceiling * SHORTEST_PART, Math.min(SHORTEST_PAUSE, policy.cap));
   return Math.round(floor + random * Math.max(0, ceiling - floor));
 }
 

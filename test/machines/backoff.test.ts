@@ -63,4 +63,11 @@ tests('C.8, 9: the ceiling grows with every attempt until it reaches the cap', (
   assert.equal(ceilings, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
 });
 
+tests('C.8, 9: bad luck alone makes no storm', () => {
+  const policy = { start: 1_000, factor: 1.2, cap: 60_000 };
+  let [attempts, time] = [0, 0];
+  for (; time <= 60_000; time += retryDelay(policy, attempts, 0)) attempts += 1;
+  assert.is(attempts, 28);
+});
+
 tests.run();

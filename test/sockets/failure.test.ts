@@ -427,8 +427,8 @@ test('C.8.9: nor more often when a session comes about', async (rig) => {
   assert.ok((await timeFor(rig, 20, acceptAndBind, 0.5)) > 60_000);
 });
 
-test('C.8.9: whatever the dice say, there is a pause', async (rig) => {
-  assert.is(await timeFor(rig, 30, accept, 0), 3_000);
+test('C.8.9: whatever the dice say, there is a pause, and pauses grow', async (rig) => {
+  assert.ok((await timeFor(rig, 28, accept, 0)) > 60_000);
 });
 
 test.run();

@@ -89,7 +89,7 @@ test('N-18: pauses are drawn below their ceiling, and never so short that a serv
     random: () => chances.shift() ?? 0,
   });
   subject.client.start();
-  assert.equal(await delaysOf(subject, 3), [100, 600, 350]);
+  assert.equal(await delaysOf(subject, 3), [110, 605, 358]);
 });
 
 test('N-18: the attempt comes when the pause is over, and not before', async (rig) => {
