@@ -17,6 +17,8 @@ export interface StreamInput {
 }
 
 export interface StreamContext extends StreamInput {
+  /** What a connection that does not come about is waiting for. */
+  readonly stage: 'connect' | 'tls';
   /** Why the stream ended; null while it has not, and when it was simply asked to. */
   readonly cause: Failure | null;
 }
@@ -43,6 +45,8 @@ export type StreamMachineEvent =
 
 /** Milliseconds the connection itself may take to close once the stream is over on both sides. */
 const LINGER = 1000;
+
+const UNANSWERED = { kind: 'timeout', text: 'no answer in time', retry: 'backoff' } as const;
 
 const headerFault = (fault: string | null): WireCommand => ({
   kind: 'error',
@@ -74,9 +78,9 @@ export const streamMachine = setup({
         retry: 'backoff',
       } as const,
     })),
-    blameClock: assign((_, params: { stage: 'connect' | 'stream' }) => ({
-      cause: { kind: 'timeout', stage: params.stage, text: 'no answer in time', retry: 'backoff' } as const,
-    })),
+    noteSecuring: assign({ stage: 'tls' }),
+    blameConnecting: assign(({ context: { stage } }) => ({ cause: { ...UNANSWERED, stage } })),
+    blameClock: assign({ cause: { ...UNANSWERED, stage: 'stream' } }),
   },
   guards: {
     acceptable: ({ event }) => event.type === 'stream.header' && event.fault === null,
@@ -90,7 +94,7 @@ export const streamMachine = setup({
   },
 }).createMachine({
   id: 'stream',
-  context: ({ input }) => ({ ...input, cause: null }),
+  context: ({ input }) => ({ ...input, stage: 'connect', cause: null }),
   initial: 'READY',
   // The first cause is the cause: the closing states below answer these themselves, and blame nobody any more.
   on: {
@@ -102,10 +106,11 @@ export const streamMachine = setup({
       description: 'No connection yet.',
       meta: { spec: 'RFC 6120 §3' },
       on: {
+        'transport.securing': { actions: 'noteSecuring' },
         'transport.connected': 'CONNECTED',
         close: { target: 'CLOSED', actions: 'blame' },
       },
-      after: { timeout: { target: 'CLOSED', actions: { type: 'blameClock', params: { stage: 'connect' } } } },
+      after: { timeout: { target: 'CLOSED', actions: 'blameConnecting' } },
     },
     CONNECTED: {
       description: 'A connection carries the stream.',
@@ -153,9 +158,7 @@ export const streamMachine = setup({
               },
             ],
           },
-          after: {
-            timeout: { target: '#stream.CLOSING', actions: { type: 'blameClock', params: { stage: 'stream' } } },
-          },
+          after: { timeout: { target: '#stream.CLOSING', actions: 'blameClock' } },
         },
         OPEN: {
           description: 'Both headers are through.',

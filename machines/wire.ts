@@ -56,6 +56,8 @@ export interface Ticket {
 
 /** What happens to the connection under a stream, and to the stream itself. */
 export type StreamEvent =
+  /** The byte stream is there, and TLS comes first on it. XEP-0368 */
+  | { readonly type: 'transport.securing' }
   | { readonly type: 'transport.connected'; readonly security: Security | null }
   /** The peer will send no more bytes. */
   | { readonly type: 'transport.ended'; readonly failure: Failure }

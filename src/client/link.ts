@@ -128,6 +128,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     try {
       const socket = await open(this.endpoint, this.#options, signal, () => {
         this.#stage = 'tls';
+        this.#tell({ type: 'transport.securing' });
       });
       const { limits, now } = this.#options;
       this.#connection = new Connection(socket, this, limits.connecting, now);

@@ -278,6 +278,7 @@ export class XMLStream implements AsyncDisposable {
     try {
       const socket = await open(endpoint, this.#opening, signal, () => {
         this.#stage = 'tls';
+        this.#tell({ type: 'transport.securing' });
       });
       const limits = { ...ONLINE_LIMITS, ...this.#options.limits };
       this.#connection = new Connection(socket, this.#hearing, limits, () => this.#clock.now());

@@ -294,6 +294,7 @@ export const serverMoves: readonly Moves<ClientMachine>[] = [
     'stream',
     ['READY'],
     [
+      sends({ type: 'transport.securing' }),
       sends({ type: 'transport.connected', security: null }, 'connected'),
       sends({ type: 'transport.connected', security }, 'connected over TLS'),
       sends({ type: 'transport.lost', failure: failure('tls', 'connect', 'user') }, 'bad certificate'),

@@ -138,6 +138,8 @@ tests('nobody is waited for longer than agreed', () => {
   assert.is(dialing.state, 'READY');
   assert.is(dialing.pass(1).state, 'CLOSED');
   assert.equal([dialing.output.cause?.kind, dialing.output.cause?.stage], ['timeout', 'connect']);
+  const { cause } = stream({ type: 'transport.securing' }).pass(INPUT.timeout).output;
+  assert.equal([cause?.kind, cause?.stage], ['timeout', 'tls']);
 
   const greeting = stream(connected).pass(INPUT.timeout);
   assert.equal([greeting.state, greeting.log()], ['CLOSING', ['write footer']]);

@@ -740,6 +740,7 @@ const CONNECTED = {
 const STREAM: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   READY: {
     ...LOST,
+    'transport.securing': 'READY',
     'transport.connected': 'header CONNECTED.STREAM_HEADER_SENT',
     close: 'CLOSED',
     'close in a hurry': 'CLOSED',
@@ -795,9 +796,11 @@ function streaming(): Monitor {
 function causes(): Monitor {
   let cause: Failure | null | undefined;
   let before = 'READY';
+  let dialing = 'connect';
   let event: { type: string; failure?: Failure | null; within?: number } = { type: '' };
   return (happening) => {
     if (happening.type === 'step' && happening.taken.length > 0) event = happening.event as typeof event;
+    if (event.type === 'transport.securing') dialing = 'tls';
     if (happening.type !== 'settled') return;
     const { context, value } = snapshotOf(happening.rig);
     const now = leavesOf(value);
@@ -808,7 +811,7 @@ function causes(): Monitor {
       if (type.startsWith('xstate.after')) {
         assert.equal(
           [context.cause?.kind, context.cause?.stage],
-          ['timeout', before === 'READY' ? 'connect' : 'stream'],
+          ['timeout', before === 'READY' ? dialing : 'stream'],
         );
       }
       if (type === 'stream.header')

@@ -263,6 +263,7 @@ const connected = (over: Security | null) =>
     isDialing,
     (twin) => {
       Object.assign(contactOf(twin), { up: true, heard: nowOf(twin) });
+      if (over !== null) twin.actor.send({ type: 'transport.securing' });
       twin.actor.send({ type: 'transport.connected', security: over });
     },
     (world) => world.connect(),
@@ -282,7 +283,10 @@ export const dials = {
   impostor: move(
     'bad certificate',
     isDialing,
-    (twin) => twin.actor.send({ type: 'transport.lost', failure: badCertificate }),
+    (twin) => {
+      twin.actor.send({ type: 'transport.securing' });
+      twin.actor.send({ type: 'transport.lost', failure: badCertificate });
+    },
     (world) => world.connect(true),
   ),
 };

@@ -49,6 +49,7 @@ const event = (type: string, more: object = {}, label = type): Move => sends({ t
 const refused = failure('auth', 'user', { stage: 'auth' });
 
 const STREAM: readonly Moves[] = [
+  event('transport.securing'),
   event('transport.connected', { security: null }),
   event(ENDED.type, ENDED),
   event('transport.lost', { failure: reset }),

@@ -388,7 +388,7 @@ for (const step of STEPS) {
       const { client, journal } = await reach(rig, step, drop);
       const { reason } = await client.once('waiting');
       const { stage, kind } = reason.attempts?.[0] ?? reason;
-      assert.is(stage, step.direct ? 'tls' : step.stage);
+      assert.is(stage, step.stage);
       assert.ok(kind === 'network' || kind === 'tls');
       await journal.until(step.again ? 'online again' : 'online anew');
     });

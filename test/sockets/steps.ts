@@ -30,7 +30,7 @@ const nth = (name: string, n: number) => (): Moment => {
 const replyTo = (id: string) => (element: Element) => element.name === 'iq' && element.attr('id') === id;
 
 export const STEPS: readonly Step[] = [
-  { name: 'the handshake of direct TLS', stage: 'connect', when: () => 'connect', direct: true },
+  { name: 'the handshake of direct TLS', stage: 'tls', when: () => 'connect', direct: true },
   { name: 'the header', stage: 'stream', when: before('stream') },
   { name: 'the features', stage: 'stream', when: before('features') },
   { name: '<proceed/>', stage: 'tls', when: before('proceed') },
