@@ -31,6 +31,8 @@ export async function open(
 ): Promise<Duplex> {
   const { connect, dial: dialOptions } = options;
   const socket = await (connect ? connect(endpoint, { signal }) : dial(endpoint, { ...dialOptions, signal }));
+  // Given nothing to wrap, Node's TLS would dial by itself.
+  if (typeof socket?.on !== 'function') throw new TypeError('connect gave no stream');
   if (endpoint.tls !== 'direct') return unlessUnwanted(socket, signal);
   securing();
   return unlessUnwanted(await shake(unlessUnwanted(socket, signal), options, signal, ['xmpp-client']), signal);
