@@ -372,7 +372,7 @@ export const clientMachine = setup({
       failure,
       error,
     })),
-    abortStream: sendTo('stream', (_, params: { failure: Failure }) => ({ type: 'abort' as const, ...params })),
+    abortStream: sendTo('stream', (_, params: { failure: Failure | null }) => ({ type: 'abort' as const, ...params })),
 
     // Book-keeping.
     beginRun: assign({
@@ -970,8 +970,8 @@ export const clientMachine = setup({
                       target: '#client.link.connected.leaving',
                       actions: ['observe', 'leaveStream'],
                     },
-                    'stream.*': { target: '#client.link.connected.leaving', actions: 'tellStream' },
-                    'transport.*': { target: '#client.link.connected.leaving', actions: 'tellStream' },
+                    'stream.*': { target: '#client.link.connected.leaving', actions: ['observe', 'tellStream'] },
+                    'transport.*': { target: '#client.link.connected.leaving', actions: ['observe', 'tellStream'] },
                     stop: {},
                   },
                   after: {
@@ -991,6 +991,7 @@ export const clientMachine = setup({
               meta: { spec: 'RFC 6120 §4.4' },
               tags: 'disconnecting',
               on: { 'stream.*': { actions: 'tellStream' }, 'transport.*': { actions: 'tellStream' }, stop: {} },
+              after: { stopTime: { actions: { type: 'abortStream', params: { failure: null } } } },
             },
           },
         },

@@ -809,10 +809,7 @@ function causes(): Monitor {
       cause = 'failure' in event ? event.failure : context.cause;
       const { type } = event;
       if (type.startsWith('xstate.after')) {
-        assert.equal(
-          [context.cause?.kind, context.cause?.stage],
-          ['timeout', before === 'READY' ? dialing : 'stream'],
-        );
+        assert.equal([context.cause?.kind, context.cause?.stage], ['timeout', before === 'READY' ? dialing : 'stream']);
       }
       if (type === 'stream.header')
         assert.equal([context.cause?.kind, context.cause?.condition], ['protocol', HEADER_FAULT]);
