@@ -94,7 +94,7 @@ async function healthOf(direct: boolean): Promise<ReturnType<World['census']>> {
 for (const step of STEPS) {
   for (const { name, strike, end, within, kind } of FAULTS) {
     if (name === 'noise' && isTls(step)) continue;
-    test(`${name} in place of ${step.name}: ${kind} at ${step.stage}, and online again`, async () => {
+    test(`a fault of the network: ${name} in place of ${step.name}: ${kind} at ${step.stage}, and online again`, async () => {
       const health = await healthOf(step.direct === true);
       const { world } = await reach(step);
       const waits = world.life.filter((entry) => entry === 'waiting').length;
