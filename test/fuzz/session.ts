@@ -1,0 +1,309 @@
+/**
+ * A whole client against a server that says what a recording says, in memory and without a clock that runs by itself. The
+ * recording may be of anything: the server goes through it, waiting for what the client is to say only as long as anything
+ * moves.
+ */
+import type { AnyMachineSnapshot, InspectionEvent } from 'xstate';
+import { type ClientEvents, type InspectedClient, StanzaError } from '../../src/index.ts';
+import { ManualClock } from '../../src/testing/clock.ts';
+import { type MemorySocket, type MemoryTransport, memoryTransport } from '../../src/testing/memory.ts';
+import { Chance, hash } from './chance.ts';
+import { type Life, life, PASSWORD } from './life.ts';
+import { mutateRecording } from './mutate.ts';
+import { toBytes, topLevel, toText } from './pieces.ts';
+import { heard, readRecording, recordings, type Step } from './recording.ts';
+import { hold, type Target } from './target.ts';
+
+/** Milliseconds, as the client is told. */
+const NEGOTIATION = 10_000;
+const SHUTDOWN = 5_000;
+const LIVENESS = { idle: 20_000, answer: 20_000 };
+const LONGEST_PAUSE = 4_000;
+/** In which a client that nobody answers any more has come to rest: connecting, silence and a pause, with room to spare. */
+const REST = 10 * (NEGOTIATION + LIVENESS.idle + LIVENESS.answer + SHUTDOWN + LONGEST_PAUSE);
+/** Milliseconds in which a client that was told to stop has stopped: to write, to say goodbye, and to close the socket. */
+const FAREWELL = SHUTDOWN + 2_000;
+/** Timers that fire in one of these times; a client that rearms one over and over has come to no rest. */
+const TIMERS = 500;
+/** Bytes that a client may write on one connection. */
+const MOST_WRITTEN = 1_000_000;
+
+/** The server's end of one connection. */
+class Party {
+  readonly #socket: MemorySocket;
+  readonly #waiting: { what: string; id: string | null }[] = [];
+  #unfinished = '';
+  written = 0;
+  gone = false;
+
+  constructor(socket: MemorySocket) {
+    this.#socket = socket;
+    socket.on('data', (bytes: Buffer) => this.#hear(bytes));
+    socket.on('error', () => {});
+    socket.on('end', () => socket.end());
+    socket.on('close', () => {
+      this.gone = true;
+    });
+  }
+
+  #hear(bytes: Buffer): void {
+    this.written += bytes.length;
+    const text = this.#unfinished + toText(bytes);
+    const end = text.lastIndexOf('>') + 1;
+    this.#unfinished = text.slice(end);
+    for (const element of topLevel(text.slice(0, end))) this.#waiting.push(heard(element));
+  }
+
+  /** Takes what the client said that is so described; whether it did. */
+  claim(what: string, label: string | null, ids: Map<string, string>): boolean {
+    const index = this.#waiting.findIndex((one) => one.what === what);
+    if (index === -1) return false;
+    const [{ id } = { id: null }] = this.#waiting.splice(index, 1);
+    if (label !== null && id !== null) ids.set(label, id);
+    return true;
+  }
+
+  say(bytes: Uint8Array): void {
+    if (this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+}
+
+/** One letter for each event. */
+const LETTERS = {
+  established: 'E',
+  resumed: 'R',
+  online: 'O',
+  suspended: 'S',
+  destroyed: 'D',
+  waiting: 'W',
+  failure: 'F',
+  stopped: 'X',
+} as const satisfies Partial<Record<keyof ClientEvents, string>>;
+
+/** What C.8.1 to C.8.7 make of a run that has ended. */
+const GRAMMAR = /^W*(?:EO(?:SW*RO)*(?:SW*DW*|D(?=[XF])))*[XF]$/;
+
+const refused = () => Object.assign(new Error('refused'), { code: 'ECONNREFUSED', syscall: 'connect' });
+
+const escaped: unknown[] = [];
+let watching = false;
+
+/** From now on, rejections that nobody handles are kept. */
+function watchRejections(): void {
+  if (watching) return;
+  watching = true;
+  process.on('unhandledRejection', (reason) => escaped.push(reason));
+}
+
+/** A client and its server, and everything that is noticed of them. */
+class Replay {
+  readonly clock = new ManualClock();
+  readonly memory: MemoryTransport;
+  readonly life: Life;
+  /** Connections that no section of the recording has been played on. */
+  readonly #fresh: Party[] = [];
+  readonly #ids = new Map<string, string>();
+  readonly #machines = new Set<{ getSnapshot(): unknown }>();
+  #open = true;
+  /** The client asked for a session, on the connection it has. */
+  #asked = false;
+  /** The events of the lifecycle so far, a letter each. */
+  told = '';
+  #wrong: string | null = null;
+
+  constructor(chance: Chance) {
+    this.memory = memoryTransport(
+      {
+        accept: (socket) => {
+          if (!this.#open) throw refused();
+          this.#asked = false;
+          this.#fresh.push(new Party(socket));
+        },
+      },
+      {
+        onLink: (link) => {
+          // Some connections come in pieces.
+          if (chance.below(4) === 0) link.split = 1 + chance.below(200);
+        },
+      },
+    );
+    this.life = life({
+      jid: 'alice@example.org/fuzz',
+      password: PASSWORD,
+      tls: 'off',
+      plainOnLoopback: true,
+      mechanisms: ['PLAIN'],
+      resolveSrv: async () => [],
+      endpoints: [{ host: '127.0.0.1' }],
+      connect: (endpoint, options) => {
+        // The domain itself is tried, too, where nobody listens.
+        if (endpoint.source === 'fallback') throw refused();
+        return this.memory.connect(endpoint, options);
+      },
+      clock: this.clock,
+      random: chance.next,
+      negotiationTimeout: NEGOTIATION,
+      shutdownTimeout: SHUTDOWN,
+      liveness: LIVENESS,
+      backoff: { start: 1_000, factor: 2, cap: LONGEST_PAUSE },
+      streamManagement: { onResumeRefused: chance.below(2) === 0 ? 'report' : 'resend' },
+      inspect: Object.assign((event: InspectionEvent) => this.#inspect(event), {
+        client: (client: InspectedClient) => {
+          client.tap(({ direction, xml }) => {
+            if (direction === 'out' && /<iq [^>]*id="bind"|<resume /.test(xml)) this.#asked = true;
+          });
+        },
+      }),
+    });
+    this.#listen();
+  }
+
+  #inspect(event: InspectionEvent): void {
+    if (event.type === '@xstate.actor') this.#machines.add(event.actorRef as unknown as { getSnapshot(): unknown });
+  }
+
+  #listen(): void {
+    const { client } = this.life;
+    for (const [type, letter] of Object.entries(LETTERS)) {
+      client.on(type as keyof typeof LETTERS, () => {
+        this.told += letter;
+      });
+    }
+    for (const type of ['message', 'presence', 'invalid'] as const) {
+      client.on(type, () => {
+        if (!this.#asked) this.#wrong ??= `${type} before there is a session`;
+      });
+    }
+    client.on('handlerError', ({ error }) => {
+      // What a service refuses is answered.
+      if (!(error instanceof StanzaError)) this.#wrong ??= `a service threw ${error}`;
+    });
+  }
+
+  /** Goes through the recording. */
+  async play(connections: readonly (readonly Step[])[]): Promise<void> {
+    for (const steps of connections) {
+      const party = await this.#connected();
+      if (party === null) break;
+      for (const step of steps) {
+        if (party.gone) break;
+        await this.#take(step, party);
+      }
+      await this.memory.quiet();
+      hold(party.written < MOST_WRITTEN, 'it writes without end');
+    }
+    this.#open = false;
+  }
+
+  /** Waits for the client to connect; null when it does not any more. */
+  async #connected(): Promise<Party | null> {
+    for (let timers = 0; timers < TIMERS; timers += 1) {
+      await this.memory.quiet();
+      const party = this.#fresh.shift();
+      if (party !== undefined) return party;
+      if (!this.clock.next()) return null;
+    }
+    return null;
+  }
+
+  async #take(step: Step, party: Party): Promise<void> {
+    switch (step.type) {
+      case 'hear':
+        if (party.claim(step.what, step.id, this.#ids)) return;
+        await this.memory.quiet(4);
+        party.claim(step.what, step.id, this.#ids);
+        return;
+      case 'say':
+        party.say(toBytes(step.text.replace(/\$\d+/g, (label) => this.#ids.get(label) ?? label)));
+        return;
+      case 'end':
+        party.end();
+        return;
+      case 'reset':
+        await this.memory.quiet(4);
+        this.memory.link?.drop('rst');
+        return;
+      case 'silence':
+        await this.memory.quiet(4);
+        this.memory.link?.drop('silence');
+    }
+  }
+
+  /** Lets time pass until something is so; whether it came to be within `limit`. */
+  async #until(isSo: () => boolean, limit: number): Promise<boolean> {
+    const deadline = this.clock.now() + limit;
+    for (let timers = 0; timers < TIMERS; timers += 1) {
+      await this.memory.quiet();
+      if (isSo()) return true;
+      const [next] = this.clock.pending;
+      if (next === undefined || next > deadline) return false;
+      this.clock.next();
+    }
+    return false;
+  }
+
+  /** What has to hold at the end, and on the way there. */
+  async check(): Promise<void> {
+    const { client, tokens, waiting } = this.life;
+    const resting = () => ['failed', 'offline'].includes(client.phase) || client.getSnapshot().retry !== null;
+    hold(await this.#until(resting, REST), `it hangs: ${client.phase}, ${state(client.actor)}`);
+    let stopped = !client.running;
+    client.stop().then(() => {
+      stopped = true;
+    });
+    hold(await this.#until(() => stopped, FAREWELL), `it does not stop: ${client.phase}, ${state(client.actor)}`);
+    await this.memory.quiet();
+    hold(this.#wrong === null, String(this.#wrong));
+    hold(client.actor.getSnapshot().status === 'active', `the actor is ${client.actor.getSnapshot().status}`);
+    for (const actor of this.#machines) {
+      const snapshot = actor.getSnapshot() as AnyMachineSnapshot | undefined;
+      const broken = snapshot !== undefined && 'machine' in snapshot && snapshot.status === 'error';
+      hold(!broken, `a machine broke: ${snapshot?.error}`);
+    }
+    hold(GRAMMAR.test(this.told), `it tells no sense: ${this.told}`);
+    hold(this.clock.pending.length === 0, 'timers are left');
+    hold(waiting.size === 0, `requests are left: ${[...waiting].join(', ')}`);
+    const unsettled = tokens.filter(({ state }) => state === 'queued' || state === 'sent');
+    hold(unsettled.length === 0, `tokens are left: ${unsettled.map(({ state }) => state).join(', ')}`);
+    const { delivery } = client;
+    hold(
+      delivery.queued + delivery.unacked + delivery.requests === 0,
+      `not everything is let go: ${JSON.stringify(delivery)}`,
+    );
+    hold(
+      this.memory.links.every(({ near }) => near.destroyed),
+      'a socket is left',
+    );
+    const rejections = escaped.splice(0);
+    hold(rejections.length === 0, `a rejection escaped: ${rejections[0]}`);
+  }
+}
+
+function state(actor: { getSnapshot(): { readonly value: unknown } }): string {
+  return JSON.stringify(actor.getSnapshot().value);
+}
+
+/** Plays a recording to a client and looks at everything that comes of it; returns the events of its life, a letter each. */
+export async function checkSession(text: string): Promise<string> {
+  watchRejections();
+  const replay = new Replay(new Chance(hash(toBytes(text))));
+  try {
+    await replay.play(readRecording(text));
+    await replay.check();
+    return replay.told;
+  } finally {
+    replay.memory.close();
+  }
+}
+
+export const session: Target = {
+  name: 'session',
+  seeds: [...recordings().values()],
+  mutate: mutateRecording,
+  code: /\/(?:src\/(?!testing)|machines\/)/,
+  run: async (text) => void (await checkSession(text)),
+};
