@@ -164,6 +164,13 @@ export class StreamParser {
 
   #parse(piece: string, more: boolean): void {
     const reader = this.#reader;
+    const middle = middleOf(piece);
+    if (middle > 0 && this.#mayExceed(piece.length)) {
+      // What is too long is to be noticed before what is wrong behind it, as it is when the bytes come one by one.
+      this.#parse(piece.slice(0, middle), true);
+      this.#parse(piece.slice(middle), more);
+      return;
+    }
     this.#piece = piece;
     this.#base = reader.position;
     try {
@@ -174,6 +181,12 @@ export class StreamParser {
     this.#carried = reader.idle ? 0 : this.#size(piece.length);
     this.#piece = '';
     if (this.#carried > this.limits.stanzaBytes) throw excessive('a stanza too long');
+  }
+
+  /** Whether a piece of that length may have too much in it; a code unit has three bytes at most. */
+  #mayExceed(length: number): boolean {
+    const { stanzaBytes, attributeLength } = this.limits;
+    return this.#carried + length * 3 > stanzaBytes || this.#reader.longest + length > attributeLength;
   }
 
   /** Bytes of the header, stanza or footer being read, up to `end` in this piece. */
@@ -193,6 +206,13 @@ export class StreamParser {
   #unwind(): void {
     if (this.#stopped) throw STOP;
   }
+}
+
+/** Where a text can be cut in two halves, and no character with it; 0 if nowhere. */
+function middleOf(text: string): number {
+  const middle = text.length >> 1;
+  const code = text.charCodeAt(middle);
+  return code >= 0xdc00 && code <= 0xdfff ? middle - 1 : middle;
 }
 
 /** How many bytes at the end are the beginning of a character. */

@@ -138,14 +138,16 @@ export class Reader {
       if (this.#levels.length <= 1 && parser.textNode !== '') parser.flush();
     }
     if (this.#levels.length === 1 && parser.state !== STATE.TEXT) this.#start = parser.startTagPosition - 1;
-    // sax puts these together character by character, at some thirty bytes each: they are not left to the limit in bytes.
-    const longest = Math.max(
-      parser.tagName.length,
-      parser.attribName.length,
-      parser.attribValue.length,
-      parser.entity.length,
-    );
-    if (longest > this.limits.attributeLength) throw tooLong();
+    if (this.longest > this.limits.attributeLength) throw tooLong();
+  }
+
+  /**
+   * Length of the longest name or value being read. sax puts these together character by character, at some thirty bytes each:
+   * they are not left to the limit in bytes.
+   */
+  get longest(): number {
+    const { tagName, attribName, attribValue, entity } = this.#sax;
+    return Math.max(tagName.length, attribName.length, attribValue.length, entity.length);
   }
 
   /**

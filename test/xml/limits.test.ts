@@ -123,6 +123,17 @@ test('may be changed while the parser runs', () => {
   assert.equal(seen, ['1000', '0', 'policy-violation']);
 });
 
+test('come before what is wrong behind them, wherever the bytes are cut', () => {
+  for (const [content, limits] of [
+    [`<a>${'x'.repeat(200)}</b>`, { stanzaBytes: 150 }],
+    [`<a b='${'x'.repeat(91)}<'/>`, { attributeLength: 90 }],
+    [`<a>&${'x'.repeat(91)};</a>`, { attributeLength: 90 }],
+  ] as const) {
+    assert.is(refusal(content, limits), 'policy-violation');
+    assert.is(feed([Buffer.from(HEADER), ...single(Buffer.from(content))], limits).at(-1)?.[1], 'policy-violation');
+  }
+});
+
 test('end what never ends', () => {
   const endless: Record<string, readonly [start: string, rest: string]> = {
     text: [`${HEADER}<a>`, 'x'],
