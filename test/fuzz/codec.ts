@@ -6,7 +6,7 @@ import { serialize } from '../../src/xml/serializer.ts';
 import { Chance, hash } from './chance.ts';
 import { documentOf } from './documents.ts';
 import { mutateXml } from './mutate.ts';
-import { toBytes, utf8 } from './pieces.ts';
+import { attributesOf, piecesOf, toBytes, utf8 } from './pieces.ts';
 import { hold, type Target } from './target.ts';
 
 const LIMITS: readonly ParserLimits[] = [
@@ -137,6 +137,24 @@ function checkRoundTrip(element: Element, language: string | undefined): void {
   }
 }
 
+/** What must hold of the text of a document that was accepted as a whole: tags in pairs, attributes once, nothing forbidden. */
+function checkText(text: string): void {
+  const open: string[] = [];
+  for (const piece of piecesOf(text.replace(/<!\[CDATA\[.*?]]>/gs, ''))) {
+    if (piece.startsWith('<?')) continue;
+    const name = /^<\/?([^\s/>]+)/.exec(piece)?.[1] ?? '';
+    if (piece.startsWith('</')) hold(open.pop() === name, 'tags that are no pair');
+    else if (piece.startsWith('<')) {
+      hold(name !== '' && !name.startsWith('!'), 'a tag without a name, or a declaration');
+      if (!piece.endsWith('/>')) open.push(name);
+      const names = attributesOf(piece).map((attribute) => /^\s+([^\s=]+)/.exec(attribute)?.[1]);
+      hold(new Set(names).size === names.length, 'an attribute twice');
+      hold(!/=\s*(?:"[^"]*<|'[^']*<)/.test(attributesOf(piece).join('')), 'a < in a value');
+    } else hold(open.length > 1 || /^[ \t\r\n]*$/.test(piece), 'text outside of any stanza');
+  }
+  hold(open.length === 0, 'tags that are left open');
+}
+
 /** Reads a document in several cuts and looks at everything that comes of it. */
 export function checkDocument(text: string): void {
   const bytes = toBytes(text);
@@ -146,6 +164,7 @@ export function checkDocument(text: string): void {
   for (const other of [readBytes(bytes, limits), read(cut(bytes, chance), limits)]) {
     hold(other.events.join('\n') === whole.events.join('\n'), 'it depends on how the bytes are cut');
   }
+  if (!whole.events.at(-1)?.startsWith('error')) checkText(text);
   for (const element of whole.elements) {
     checkElement(element, limits, 1);
     checkRoundTrip(element, whole.root?.lang);
@@ -161,6 +180,8 @@ export const codec: Target = {
     `${HEADER}<message from='a@b/c' xml:lang='de'><body>x &lt; y</body></message> <presence/></stream:stream>`,
     `${HEADER}<p:a xmlns:p='urn:p' p:b="1" b='2'><![CDATA[<]]>]&#93;&gt;</p:a>`,
     utf8(`${HEADER}<iq id='é😀'><query xmlns='urn:a'><item xmlns='' name="&#x20AC;"/></query></iq>`),
+    `${HEADER}<a b='1' c='2' b='3'/></stream:stream>`,
+    `${HEADER}<a b='&lt;'>]]&gt;</a> \r\n<b xmlns:p='urn:p'><p:c p:d=''/></b></stream:stream>`,
     `${HEADER}${'<a>'.repeat(20)}${'</a>'.repeat(20)}`,
     `${HEADER}<a ${Array.from({ length: 20 }, (_, i) => `b${i}='${i}'`).join(' ')}/>`,
   ],

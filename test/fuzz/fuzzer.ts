@@ -37,9 +37,9 @@ export function corpusOf(target: Target): Map<string, string> {
   return inputs;
 }
 
-/** Writes a finding into the corpus; returns the file. */
-export function keep({ target, input }: Finding): string {
-  const folder = join(CORPUS, target);
+/** Writes a finding into the corpus, or another folder; returns the file. */
+export function keep({ target, input }: Finding, corpus: string = CORPUS): string {
+  const folder = join(corpus, target);
   mkdirSync(folder, { recursive: true });
   const file = join(folder, hash(toBytes(input)).toString(16).padStart(8, '0'));
   writeFileSync(file, toBytes(input));

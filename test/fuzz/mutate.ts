@@ -293,6 +293,8 @@ const ofLines: readonly LineMutation[] = [
 /** Mutates a recording: elements lost, doubled, in another order, changed, or from another server. */
 export const mutateRecording: Mutation = (text, chance, other) => {
   const lines = text.split('\n');
-  const mutated = chance.pick(ofLines)(lines, chance.below(lines.length), chance, other.split('\n'));
-  return mutated.join('\n');
+  const index = chance.below(lines.length);
+  const mutated = chance.pick(ofLines)(lines, index, chance, other.split('\n'));
+  // Little comes of what is far behind a change, and it takes long.
+  return (chance.below(3) === 0 ? mutated.slice(0, index + 10) : mutated).join('\n');
 };

@@ -119,6 +119,8 @@ export const readers: Target = {
     "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/><text>x</text></failure><success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>eA==</success><challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/><proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
     "<enabled xmlns='urn:xmpp:sm:3' id='x' resume='true' max='300' location='example.org:5222'/><resumed xmlns='urn:xmpp:sm:3' previd='x' h='4'/><failed xmlns='urn:xmpp:sm:3' h='3'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>",
     "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>a@example.org/x</jid></bind></iq>",
+    "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>a@example.org</jid></bind></iq>",
+    "<a xmlns='urn:xmpp:sm:3' h='4294967296'/><enabled xmlns='urn:xmpp:sm:3' id='' resume='1' max='-1' location='[::1]:99999'/>",
     `<iq type='error' from='a@example.org/x'>${ERROR}</iq>`,
     "<message type='chat' from='a@example.org/x' to='b@example.org'><body>x</body><body xml:lang='de'>y</body><subject/><thread>t</thread></message>",
     "<presence xml:lang='de'><show>away</show><status>x</status><status xml:lang='en'>y</status><priority>-5</priority></presence>",

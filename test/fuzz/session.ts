@@ -300,9 +300,39 @@ export async function checkSession(text: string): Promise<string> {
   }
 }
 
+const HEADER =
+  "< <stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' id='x'>";
+const FEATURES =
+  "< <stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism></mechanisms></stream:features>";
+const BIND =
+  "< <stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/></stream:features>";
+const SUCCESS = "< <success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
+const BOUND =
+  "< <iq type='result' id='$1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>alice@example.org/x</jid></bind></iq>";
+const MESSAGE = "< <message from='bob@example.org/x'><body>x</body></message>";
+
+/** Servers that do what the real ones do not. */
+const STRANGE: readonly string[] = [
+  // Speaks too early.
+  ['connection', '> stream:stream', HEADER, MESSAGE, FEATURES, '> auth', SUCCESS, HEADER, MESSAGE, BIND, MESSAGE],
+  ['connection', HEADER, FEATURES, SUCCESS, HEADER, BIND, BOUND, "< <enabled xmlns='urn:xmpp:sm:3'/>", MESSAGE],
+  // Falls silent, at one place after the other.
+  ['connection', 'connection', '> stream:stream', HEADER, 'connection', '> stream:stream', HEADER, FEATURES],
+  // Ends the stream at once, over and over.
+  ['connection', '> stream:stream', HEADER, '< </stream:stream>', 'connection', 'end', 'connection', 'reset'],
+  // Pushes what is no roster, and answers what nobody asked.
+  [
+    ...['connection', '> stream:stream', HEADER, FEATURES, '> auth', SUCCESS, '> stream:stream', HEADER, BIND],
+    ...['> iq set urn:ietf:params:xml:ns:xmpp-bind $1', BOUND, '> iq get jabber:iq:roster $2', MESSAGE],
+    "< <iq type='set' id='a'><query xmlns='jabber:iq:roster'><item/></query></iq>",
+    "< <iq type='result' id='$2'><query xmlns='jabber:iq:roster'><item/><item jid='@'/></query></iq>",
+    "< <iq type='result' id='a'/><iq type='get'/><iq/><presence type='x'/><presence from='@'/><message from='/'/>",
+  ],
+].map((lines) => lines.join('\n'));
+
 export const session: Target = {
   name: 'session',
-  seeds: [...recordings().values()],
+  seeds: [...recordings().values(), ...STRANGE],
   mutate: mutateRecording,
   code: /\/(?:src\/(?!testing)|machines\/)/,
   run: async (text) => void (await checkSession(text)),
