@@ -56,37 +56,30 @@ export async function failureOf(target: Target, input: string): Promise<unknown>
   }
 }
 
-/** A smaller input that fails in the same way: first without halves, then quarters, down to single characters. */
+/** A smaller input that fails in the same way. */
 export async function minimised(target: Target, input: string, error: unknown): Promise<string> {
   const kindOf = (failure: unknown) => String(failure).replace(/\d+/g, '#').slice(0, 60);
   const kind = kindOf(error);
-  let best = input;
   let runs = 0;
   const isAsBad = async (smaller: string) => {
     runs += 1;
     const failure = await failureOf(target, smaller);
     return failure !== null && kindOf(failure) === kind;
   };
-  const unit = input.includes('\nconnection') || input.startsWith('connection') ? /[^\n]*\n?/g : null;
-  if (unit !== null) {
-    let lines: string[] = best.match(unit) ?? [];
-    for (let size = lines.length >> 1; size >= 1 && runs < MINIMISING; size >>= 1) {
-      for (let from = 0; from < lines.length && runs < MINIMISING; ) {
-        const fewer = [...lines.slice(0, from), ...lines.slice(from + size)];
-        if (await isAsBad(fewer.join(''))) lines = fewer;
+  /** Leaves out what can be: halves, quarters, down to single parts. */
+  const shrunk = async (parts: readonly string[]) => {
+    let rest = parts;
+    for (let size = rest.length >> 1; size >= 1; size >>= 1) {
+      for (let from = 0; from < rest.length && runs < MINIMISING; ) {
+        const fewer = [...rest.slice(0, from), ...rest.slice(from + size)];
+        if (await isAsBad(fewer.join(''))) rest = fewer;
         else from += size;
       }
     }
-    best = lines.join('');
-  }
-  for (let size = best.length >> 1; size >= 1 && runs < MINIMISING; size >>= 1) {
-    for (let from = 0; from < best.length && runs < MINIMISING; ) {
-      const shorter = best.slice(0, from) + best.slice(from + size);
-      if (await isAsBad(shorter)) best = shorter;
-      else from += size;
-    }
-  }
-  return best;
+    return rest.join('');
+  };
+  const fewerLines = await shrunk(input.split(/(?<=\n)/));
+  return shrunk([...fewerLines]);
 }
 
 /** Inputs that are run before it is looked at what they reached. */
@@ -124,16 +117,20 @@ export class Fuzzer {
   async step(): Promise<Finding[]> {
     const inputs = Array.from({ length: BATCH }, () => this.#next());
     const findings = await this.#runAll(inputs);
-    if (this.#counter !== null && this.reached.look(this.#counter.take(), false) > 0)
-      await this.#choose(inputs, this.#counter);
+    const counter = this.#counter;
+    if (counter !== null) await this.#choose(inputs, this.reached.look(counter.take(), false), counter);
     return findings;
   }
 
   /** Finds those that reached something new, one by one. */
-  async #choose(inputs: readonly string[], counter: Counter): Promise<void> {
+  async #choose(inputs: readonly string[], blocks: number, counter: Counter): Promise<void> {
+    let left = blocks;
     for (const input of inputs) {
+      if (left <= 0) return;
       await this.#runAll([input]);
-      if (this.reached.look(counter.take(), true) === 0) continue;
+      const found = this.reached.look(counter.take(), true);
+      if (found === 0) continue;
+      left -= found;
       this.discoveries += 1;
       if (this.#pool.length < KEPT) this.#pool.push(input);
       else this.#pool[this.#chance.below(this.#pool.length)] = input;

@@ -1,7 +1,7 @@
 /**
  * `npm run fuzz [seconds] [seed]`: fuzzes everything in turns, for ten minutes and from a new seed unless said otherwise. What
  * fails is made smaller and written into the corpus, which `npm test` replays. `npm run fuzz -- --record` makes the recordings
- * of real servers anew.
+ * of real servers anew. `FUZZ_ONLY=codec,jid` in the environment leaves out the other targets.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

@@ -309,13 +309,14 @@ const BIND =
 const SUCCESS = "< <success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
 const BOUND =
   "< <iq type='result' id='$1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>alice@example.org/x</jid></bind></iq>";
+const ENABLED = "< <enabled xmlns='urn:xmpp:sm:3' id='x' resume='true'/>";
 const MESSAGE = "< <message from='bob@example.org/x'><body>x</body></message>";
 
 /** Servers that do what the real ones do not. */
 const STRANGE: readonly string[] = [
   // Speaks too early.
   ['connection', '> stream:stream', HEADER, MESSAGE, FEATURES, '> auth', SUCCESS, HEADER, MESSAGE, BIND, MESSAGE],
-  ['connection', HEADER, FEATURES, SUCCESS, HEADER, BIND, BOUND, "< <enabled xmlns='urn:xmpp:sm:3'/>", MESSAGE],
+  ['connection', HEADER, FEATURES, SUCCESS, HEADER, BIND, BOUND, ENABLED, MESSAGE],
   // Falls silent, at one place after the other.
   ['connection', 'connection', '> stream:stream', HEADER, 'connection', '> stream:stream', HEADER, FEATURES],
   // Ends the stream at once, over and over.
@@ -323,16 +324,31 @@ const STRANGE: readonly string[] = [
   // Pushes what is no roster, and answers what nobody asked.
   [
     ...['connection', '> stream:stream', HEADER, FEATURES, '> auth', SUCCESS, '> stream:stream', HEADER, BIND],
-    ...['> iq set urn:ietf:params:xml:ns:xmpp-bind $1', BOUND, '> iq get jabber:iq:roster $2', MESSAGE],
+    ...[
+      '> iq set urn:ietf:params:xml:ns:xmpp-bind $1',
+      BOUND,
+      '> enable',
+      ENABLED,
+      '> iq get jabber:iq:roster $2',
+      MESSAGE,
+    ],
     "< <iq type='set' id='a'><query xmlns='jabber:iq:roster'><item/></query></iq>",
     "< <iq type='result' id='$2'><query xmlns='jabber:iq:roster'><item/><item jid='@'/></query></iq>",
     "< <iq type='result' id='a'/><iq type='get'/><iq/><presence type='x'/><presence from='@'/><message from='/'/>",
   ],
 ].map((lines) => lines.join('\n'));
 
+/** A recording that breaks off, at each place of its login and of its resumption. */
+function silences(recording: string): string[] {
+  const lines = recording.split('\n');
+  const starts = lines.flatMap((line, index) => (line === 'connection' ? [index] : [])).slice(0, 2);
+  const ends = starts.flatMap((start) => Array.from({ length: 20 }, (_, index) => start + index));
+  return ends.map((end) => lines.slice(0, end).join('\n'));
+}
+
 export const session: Target = {
   name: 'session',
-  seeds: [...recordings().values(), ...STRANGE],
+  seeds: [...recordings().values(), ...STRANGE, ...silences([...recordings().values()].at(-1) as string)],
   mutate: mutateRecording,
   code: /\/(?:src\/(?!testing)|machines\/)/,
   run: async (text) => void (await checkSession(text)),
