@@ -26,9 +26,22 @@ export interface Life {
   readonly waiting: ReadonlySet<string>;
 }
 
-/** A client that does something of everything as soon as it is online. */
-export function life(options: ClientOptions): Life {
-  const client = createClient(options);
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/**
+ * A client that does something of everything as soon as it is online.
+ *
+ * @param slow takes its time with what comes in, one stanza after the other.
+ */
+export function life(options: ClientOptions, slow = false): Life {
+  const client = createClient(slow ? { ...options, concurrency: 1 } : options);
+  if (slow) {
+    client.filter('inbound', async (stanza) => {
+      await turn();
+      return stanza;
+    });
+    for (const type of ['message', 'presence'] as const) client.on(type, turn);
+  }
   const tokens: Token[] = [];
   const waiting = new Set<string>();
   const services = {
