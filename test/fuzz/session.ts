@@ -99,6 +99,23 @@ function watchRejections(): void {
   process.on('unhandledRejection', (reason) => escaped.push(reason));
 }
 
+/** What else there is to a session than what is said. */
+export interface Circumstances {
+  readonly chance: Chance;
+  /** The application takes its time. */
+  readonly slow: boolean;
+  /** The client is stopped wherever it is in the end, and not let come to rest before. */
+  readonly hurried: boolean;
+  /** Some connections bring what the server says in pieces. */
+  readonly pieces: boolean;
+}
+
+/** Circumstances that are the same for the same recording. */
+function circumstancesOf(text: string): Circumstances {
+  const chance = new Chance(hash(toBytes(text)));
+  return { chance, slow: chance.below(3) === 0, hurried: chance.below(2) === 0, pieces: chance.below(2) === 0 };
+}
+
 /** A client and its server, and everything that is noticed of them. */
 class Replay {
   readonly clock = new ManualClock();
@@ -108,6 +125,7 @@ class Replay {
   readonly #fresh: Party[] = [];
   readonly #ids = new Map<string, string>();
   readonly #machines = new Set<{ getSnapshot(): unknown }>();
+  readonly #hurried: boolean;
   #open = true;
   /** The client asked for a session, on the connection it has. */
   #asked = false;
@@ -115,8 +133,8 @@ class Replay {
   told = '';
   #wrong: string | null = null;
 
-  constructor(chance: Chance) {
-    const slow = chance.below(3) === 0;
+  constructor({ chance, slow, hurried, pieces }: Circumstances) {
+    this.#hurried = hurried;
     this.memory = memoryTransport(
       {
         accept: (socket) => {
@@ -128,8 +146,7 @@ class Replay {
       },
       {
         onLink: (link) => {
-          // Some connections come in pieces.
-          if (chance.below(4) === 0) link.split = 1 + chance.below(200);
+          if (pieces && chance.below(2) === 0) link.split = 1 + chance.below(200);
         },
       },
     );
@@ -255,7 +272,9 @@ class Replay {
   async check(): Promise<void> {
     const { client, tokens, waiting } = this.life;
     const resting = () => ['failed', 'offline'].includes(client.phase) || client.getSnapshot().retry !== null;
-    hold(await this.#until(resting, REST), `it hangs: ${client.phase}, ${state(client.actor)}`);
+    // Or it is stopped wherever it is.
+    const rested = this.#hurried || (await this.#until(resting, REST));
+    hold(rested, `it hangs: ${client.phase}, ${state(client.actor)}`);
     let stopped = !client.running;
     client.stop().then(() => {
       stopped = true;
@@ -293,9 +312,9 @@ function state(actor: { getSnapshot(): { readonly value: unknown } }): string {
 }
 
 /** Plays a recording to a client and looks at everything that comes of it; returns the events of its life, a letter each. */
-export async function checkSession(text: string): Promise<string> {
+export async function checkSession(text: string, circumstances = circumstancesOf(text)): Promise<string> {
   watchRejections();
-  const replay = new Replay(new Chance(hash(toBytes(text))));
+  const replay = new Replay(circumstances);
   try {
     await replay.play(readRecording(text));
     await replay.check();
