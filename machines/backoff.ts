@@ -48,6 +48,7 @@ export type BackoffEvent =
   | { readonly type: 'network.offline' }
   | { readonly type: 'network.online' };
 
+/** The pause before the next attempt, which loses no time while there is no network. */
 export const backoffMachine = setup({
   types: {
     context: {} as BackoffInput,

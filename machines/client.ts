@@ -93,6 +93,7 @@ export interface RetryPlan {
 
 /** What others are to see. RFC 6121 §4.7 */
 export interface WantedPresence {
+  /** Whether others are to see the client at all. */
   readonly available: boolean;
   /** Null is plain availability. */
   readonly show: 'away' | 'chat' | 'dnd' | 'xa' | null;
@@ -309,6 +310,10 @@ const canResume = (session: Session | null, failure: Failure): boolean =>
 const isBeyondResumption = ({ stage, kind }: Failure): boolean =>
   stage === 'resume' && (kind === 'protocol' || kind === 'stream');
 
+/**
+ * The life of a client: its link, its session, its presence, and the network. Inert by itself; `createClient` gives it
+ * hands.
+ */
 export const clientMachine = setup({
   types: {
     context: {} as ClientContext,

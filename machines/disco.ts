@@ -8,16 +8,23 @@ import { assign, fromCallback, fromPromise, setup } from 'xstate';
 
 /** What an entity is. A name is in the language `lang`, if it says which. XEP-0030 §3.1 */
 export interface Identity {
+  /** Such as `client` or `conference`, of the registry for service discovery identities. */
   readonly category: string;
+  /** Such as `bot` or `text`, of the same registry. */
   readonly type: string;
+  /** For people. */
   readonly name?: string;
+  /** The language of the name. */
   readonly lang?: string;
 }
 
 /** What an entity says of itself, as plain data in the order of the alphabet. */
 export interface InfoFacts {
+  /** What it is. */
   readonly identities: readonly Identity[];
+  /** What it can do. */
   readonly features: readonly string[];
+  /** What else it says. XEP-0128 */
   readonly forms: readonly {
     readonly formType: string | null;
     readonly fields: readonly { readonly name: string; readonly type?: string; readonly values: readonly string[] }[];
@@ -26,6 +33,7 @@ export interface InfoFacts {
 
 /** Something that is part of an entity, or that it knows of. XEP-0030 §4.1 */
 export interface ItemFacts {
+  /** Its address. */
   readonly jid: string;
   /** Null where the JID alone is meant. */
   readonly node: string | null;
@@ -35,13 +43,17 @@ export interface ItemFacts {
 
 /** An entity that was asked and has answered. */
 export interface FoundEntity extends ItemFacts {
+  /** What it said of itself. */
   readonly info: InfoFacts;
 }
 
 /** A question that was not answered. */
 export interface DiscoFailure {
+  /** Who was asked. */
   readonly jid: string;
+  /** About which node; null for the entity itself. */
   readonly node: string | null;
+  /** What was asked. */
   readonly about: 'info' | 'items';
   /** The stanza error's, or `timeout`, `malformed` or `lost`. */
   readonly condition: string;
@@ -96,6 +108,7 @@ const conditionOf = (error: unknown): string => {
   return typeof condition === 'string' ? condition : 'undefined-condition';
 };
 
+/** Asks the server and its items what they can do, in every session. XEP-0030 */
 export const discoMachine = setup({
   types: {
     context: {} as DiscoContext,

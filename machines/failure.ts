@@ -28,7 +28,9 @@ export type Retry = 'backoff' | 'user' | 'never';
 
 /** The error a failure was made of, as plain data: what is safe to show, and nothing else. */
 export interface Cause {
+  /** The name of the class of the error. */
   readonly name: string;
+  /** Its words, without a secret. Never parsed. */
   readonly message: string;
   /** A system or TLS error code such as `ECONNREFUSED` or `CERT_HAS_EXPIRED`. */
   readonly code?: string;

@@ -59,6 +59,7 @@ const sampleDisco: DiscoInput = { domain: 'example.org', timeout: 30_000, limit:
 
 /** One entry of the catalogue. */
 export interface CatalogueEntry {
+  /** The machine. */
   readonly machine: AnyStateMachine;
   /** Inputs by a name for what is special about each. */
   readonly inputs: Readonly<Record<string, unknown>>;

@@ -48,8 +48,11 @@ export interface NegotiationContext extends NegotiationInput {
 
 /** How far the stream was secured and by what we are known to the server. */
 export interface Trust {
+  /** How the connection is encrypted; null while it is not. */
   readonly security: Security | null;
+  /** The SASL mechanism, once authenticated. RFC 6120 §6 */
   readonly mechanism: string | null;
+  /** The type of channel binding that it used; null for none. RFC 5056 */
   readonly binding: string | null;
 }
 
@@ -74,6 +77,7 @@ const trust = (context: NegotiationContext): Trust => ({
 const offers = (context: NegotiationContext) => context.features as Features;
 const mayTls = (context: NegotiationContext) => context.security === null && context.tls !== 'off';
 
+/** From the first features to a session: TLS, SASL, resumption or binding, stream management. RFC 6120, XEP-0198 */
 export const negotiationMachine = setup({
   types: {
     context: {} as NegotiationContext,

@@ -101,6 +101,7 @@ const isRefusal = (context: SaslContext, conditions: readonly string[]): boolean
 
 const failed = (failure: Failure) => ({ type: 'failed', failure }) as const;
 
+/** Authentication, without what is secret. RFC 6120 §6 */
 export const saslMachine = setup({
   types: {
     context: {} as SaslContext,

@@ -12,6 +12,7 @@ export interface ServicesContext {
   readonly running: readonly string[];
 }
 
+/** The machines that services run while a session is held. */
 export const servicesMachine = setup({
   types: { context: {} as ServicesContext, events: {} as ServicesEvent },
   actions: {

@@ -53,6 +53,7 @@ const headerFault = (fault: string | null): WireCommand => ({
   error: { condition: fault ?? 'bad-format' },
 });
 
+/** One XML stream, from its header to its footer. RFC 6120 §4 */
 export const streamMachine = setup({
   types: {
     context: {} as StreamContext,

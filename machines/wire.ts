@@ -26,7 +26,9 @@ export interface Features {
 export interface Security {
   /** Such as `TLSv1.3`. */
   readonly protocol: string;
+  /** The name of the cipher suite, as OpenSSL has it. */
   readonly cipher: string;
+  /** The protocol that ALPN agreed on; null for none. RFC 7301 */
   readonly alpn: string | null;
   /** The channel-binding types this connection can provide, strongest first. RFC 9266, RFC 5929 */
   readonly bindings: readonly string[];

@@ -1,6 +1,8 @@
 /** Time, for everything in a client that waits. XState's `SimulatedClock` is one; tests hand it in. */
 export interface Clock {
+  /** Calls back after so many milliseconds; returns what `clearTimeout` takes. */
   setTimeout(callback: () => void, delay: number): unknown;
+  /** Takes that back. */
   clearTimeout(id: unknown): void;
   /** Milliseconds on a scale that never goes back. */
   now(): number;

@@ -8,6 +8,7 @@ export interface ListenOptions {
 
 /** Something that can be taken back, by hand or by `using`. */
 export interface Subscription extends Disposable {
+  /** Takes it back; the second time does nothing. */
   unsubscribe(): void;
 }
 
@@ -25,10 +26,12 @@ export class Emitter<Events> {
   readonly #listeners = new Map<keyof Events, readonly Listener<never>[]>();
   readonly #report: (error: unknown, type: keyof Events, event: unknown) => void;
 
+  /** @param report hears of listeners that throw or whose promise rejects. */
   constructor(report: (error: unknown, type: keyof Events, event: unknown) => void) {
     this.#report = report;
   }
 
+  /** Listens to an event, behind those who listen already. */
   on<T extends keyof Events>(type: T, listener: Listener<Events[T]>, options: ListenOptions = {}): Subscription {
     const { signal, once } = options;
     // An event that is being told goes on with the listeners it began with.

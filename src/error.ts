@@ -7,6 +7,7 @@ import { adviceOn } from './advice.ts';
  */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
+  /** What happened, where, and whether to try again. */
   readonly failure: Failure;
 
   /** The cause is the error below, or for a sweep over several endpoints an `AggregateError` in the order tried. */

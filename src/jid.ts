@@ -15,9 +15,12 @@ export type JidReason = PrecisReason | 'too-long';
 /** A text that is no JID. */
 export class JidError extends Error {
   override readonly name = 'JidError';
+  /** Which part of the text is wrong. */
   readonly part: JidPart;
+  /** What is wrong with it. */
   readonly reason: JidReason;
 
+  /** @internal Made by `JID`. */
   constructor(part: JidPart, reason: JidReason) {
     super(`not a JID: ${part}part ${reason}`);
     this.part = part;

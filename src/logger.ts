@@ -1,8 +1,12 @@
 /** Anything like `console`, or pino. */
 export interface Logger {
+  /** Details, such as what a look-up came to. */
   debug(message: string): void;
+  /** A session began, went on, or ended as asked. */
   info(message: string): void;
+  /** An interruption, and what goes on in spite of it. */
   warn(message: string): void;
+  /** The end of a run that failed, and what handlers threw. */
   error(message: string): void;
   /** Makes a logger for a part, where there can be one. */
   child?(bindings: Record<string, unknown>): Logger;

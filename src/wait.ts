@@ -5,6 +5,7 @@ import { TimeoutError } from './error.ts';
 export interface WaitOptions {
   /** Milliseconds; none by default, and none if they are more than 24 days. */
   readonly timeout?: number;
+  /** Ends the wait when it is aborted, with its reason. */
   readonly signal?: AbortSignal;
 }
 

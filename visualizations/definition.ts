@@ -8,7 +8,9 @@ import { actionOf, guardName } from './chart.ts';
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 type OneOrMany<T> = T | readonly T[];
 
+/** A machine as `createMachine` of XState takes it, with names in place of functions. */
 export interface MachineDefinition extends StateDefinition {
+  /** The author's own. */
   readonly version?: string;
   /** Where it is a value. */
   readonly context?: { readonly [key: string]: Json };

@@ -3,6 +3,7 @@ import type { AnyStateMachine } from 'xstate';
 import { type ChartAction, type ChartState, type ChartTransition, chartOf, statesOf } from './chart.ts';
 import { definitionOf, type MachineDefinition } from './definition.ts';
 
+/** Options of `describe`. */
 export interface DescribeOptions {
   /** `text` (default) for people; `json` for programs: the definition, which XState's `createMachine` takes back. */
   readonly format?: 'text' | 'json';

@@ -3,8 +3,10 @@
 /** elkjs is not installed. */
 export class LayoutEngineMissingError extends Error {
   override readonly name = 'LayoutEngineMissingError';
+  /** For those who would rather not compare classes. */
   readonly code = 'LAYOUT_ENGINE_MISSING';
 
+  /** @internal Made where charts are drawn. */
   constructor(cause: unknown) {
     super('drawing a chart needs elkjs: npm install elkjs', { cause });
   }

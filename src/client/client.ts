@@ -33,6 +33,7 @@ export interface ReconnectOptions extends WaitOptions {
 
 /** Options of `once`. */
 export interface OnceOptions<Event> extends WaitOptions {
+  /** Whether an event is the one that is waited for (default: any is). */
   readonly where?: (event: Event) => boolean;
 }
 
@@ -54,7 +55,11 @@ export class Client implements AsyncDisposable {
   readonly #schedules: Schedules;
   #snapshot: ClientSnapshot | null = null;
 
-  /** @throws OptionError naming the option that cannot be used. */
+  /**
+   * As `createClient` does.
+   *
+   * @throws OptionError naming the option that cannot be used.
+   */
   constructor(options: ClientOptions) {
     this.#shell = new Shell(resolveOptions(options));
     this.#services = new Services(this, this.#shell);
@@ -71,6 +76,7 @@ export class Client implements AsyncDisposable {
     return this.#shell.jid ?? this.#shell.options.jid;
   }
 
+  /** Where the client stands, in a word; also in `getSnapshot()`. */
   get phase(): Phase {
     return this.getSnapshot().phase;
   }
@@ -177,6 +183,7 @@ export class Client implements AsyncDisposable {
     });
   }
 
+  /** Stops the client, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

@@ -8,6 +8,7 @@ type Lifecycle = { [Event in ClientEmitted as Event['type']]: Event };
 
 /** What a client tells those who listen with `on`, by name. */
 export interface ClientEvents extends Lifecycle {
+  /** A message, behind the inbound filters, that no service took for its own. RFC 6121 §5 */
   message: Message;
   /** Of a known type only. */
   presence: Presence;

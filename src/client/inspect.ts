@@ -12,6 +12,7 @@ import { type Phase, type StreamManagement, view } from './snapshot.ts';
  * that is called with what no chart knows.
  */
 export interface Inspector {
+  /** Called with every inspection event of XState. */
   (event: InspectionEvent): void;
   /** Called when the client is made, before anything happens. */
   client?(client: InspectedClient): void;
@@ -19,6 +20,7 @@ export interface Inspector {
 
 /** What there is to see of a client beside its charts. */
 export interface InspectedClient {
+  /** The actor of the client. */
   readonly actor: ClientActor;
   /** What is known of the connection now. */
   facts(): ConnectionFacts;
@@ -30,19 +32,25 @@ export interface InspectedClient {
 
 /** What is known of a connection; the counters are those of the session. */
 export interface ConnectionFacts {
+  /** Where the client stands. */
   readonly phase: Phase;
+  /** The bound JID; the last one while there is none, null before the first. */
   readonly jid: string | null;
   /** Whether the session went on when the client last came online; null before. */
   readonly resumed: boolean | null;
+  /** Where it is connected or connecting to. */
   readonly endpoint: Endpoint | null;
+  /** How the connection is encrypted; null while it is not. */
   readonly tls: { readonly version: string; readonly cipher: string; readonly alpn: string | null } | null;
   /** The SASL mechanism, once authenticated. */
   readonly mechanism: string | null;
   /** The channel binding it used. */
   readonly channelBinding: string | null;
+  /** What the server granted of stream management; null without. XEP-0198 */
   readonly streamManagement: StreamManagement | null;
   /** Stanzas of this session: written, and those of them without an acknowledgement. XEP-0198 */
   readonly sent: number;
+  /** Those of `sent` without an acknowledgement. */
   readonly unacked: number;
   /** Stanzas of this session: received and dealt with. */
   readonly handled: number;
@@ -50,6 +58,7 @@ export interface ConnectionFacts {
   readonly queued: number;
   /** Requests without a reply. */
   readonly requests: number;
+  /** The pause before the next attempt, while it lasts. */
   readonly retry: RetryPlan | null;
   /** The latest failure in words; null once online. */
   readonly failure: string | null;

@@ -15,6 +15,7 @@ import type { Inspector } from './inspect.ts';
 
 /** A place to connect to. */
 export interface EndpointOption {
+  /** A host name, or an IP address; an IPv6 address without brackets. */
   readonly host: string;
   /** Default 5222, or 5223 for direct TLS. */
   readonly port?: number;
@@ -48,6 +49,7 @@ export interface ClientOptions extends TlsOptions {
    * anybody else is left: `bind`, `another-account`.
    */
   readonly jid: string | JID;
+  /** In clear, as the account has it; prepared by SASLprep (RFC 4013), and never shown to anybody. */
   readonly password?: string;
   /** Asked for credentials at every login, in place of `password`. */
   readonly credentials?: CredentialSource;
@@ -90,6 +92,7 @@ export interface ClientOptions extends TlsOptions {
   readonly liveness?: { readonly idle?: number; readonly answer?: number } | false;
   /** How often to write white space, for what stands in the way; false (default) does not. RFC 6120 §4.6.1 */
   readonly whitespaceKeepalive?: number | false;
+  /** Acknowledgements and resumption (default: both, where the server can); false does without. XEP-0198 */
   readonly streamManagement?: StreamManagementOptions | false;
   /**
    * Stanzas that may wait to be sent (default 10,000). A stanza that finds the queue full is rejected; with 0, any that

@@ -28,8 +28,10 @@ export interface Service<T> {
 /** Services need each other in a circle; `names` is the way around it. */
 export class ServiceCycleError extends Error {
   override readonly name = 'ServiceCycleError';
+  /** The names of the services, the first one again at the end. */
   readonly names: readonly string[];
 
+  /** @internal Made by `Client.use`. */
   constructor(names: readonly string[]) {
     super(`services need each other in a circle: ${names.join(' → ')}`);
     this.names = names;
@@ -44,11 +46,13 @@ export interface SessionActor<Logic extends AnyActorLogic> {
 
 /** What a service has of its client. Everything that is registered here is taken back when the service goes. */
 export class ServiceHost {
+  /** The client that the service belongs to. */
   readonly client: Client;
   readonly #services: Services;
   readonly #name: string;
   readonly #undo: (() => void)[] = [];
 
+  /** @internal Made by `Client.use`. */
   constructor(client: Client, services: Services, name: string) {
     this.client = client;
     this.#services = services;

@@ -58,15 +58,19 @@ export interface Delivery {
 
 /** What a before-established hook may use: stanzas sent by it precede all others. */
 export interface Preparation {
+  /** The JID that was bound. */
   readonly jid: JID;
+  /** What the server offered last. */
   readonly features: Features;
   /** Sends past everything that waits for the session to be established. */
   send(stanza: Element | Stanza): Token;
+  /** Asks past everything that waits; see `Client.request`. */
   request(iq: Element | Stanza, options?: RequestOptions): Promise<unknown>;
   /** Aborted when the hook is no longer waited for. */
   readonly signal: AbortSignal;
 }
 
+/** What `beforeEstablished` awaits: anything it returns, within `negotiationTimeout` for all hooks together. */
 export type Hook = (preparation: Preparation) => unknown;
 
 /** Looks at a message and says whether it is its own business. */

@@ -14,6 +14,7 @@ export type Phase = 'offline' | 'connecting' | 'online' | 'reconnecting' | 'disc
 
 /** Stream management of the session. */
 export interface StreamManagement {
+  /** The server keeps the session for a while when the connection is lost. */
   readonly resumable: boolean;
   /** Seconds a lost connection may last; null when the server did not say. */
   readonly max: number | null;
@@ -23,6 +24,7 @@ export interface StreamManagement {
 
 /** Where a client stands, as plain data. The same object as long as nothing in it has changed. */
 export interface ClientSnapshot {
+  /** In a word. */
   readonly phase: Phase;
   /** The bound JID; the last one while there is none, null before the first. */
   readonly jid: string | null;
@@ -46,6 +48,7 @@ export interface ClientSnapshot {
   readonly features: Features | null;
 }
 
+/** The phase of a snapshot of `client.actor`, for selectors of XState. */
 export function phaseOf(snapshot: ActorSnapshot): Phase {
   if (snapshot.hasTag('online')) return 'online';
   if (snapshot.hasTag('connecting')) return snapshot.context.reached ? 'reconnecting' : 'connecting';

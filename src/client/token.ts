@@ -25,6 +25,7 @@ export type Delivered = 'acked' | 'unconfirmed';
 export interface Token extends PromiseLike<Delivered> {
   /** The stanza's id. */
   readonly id: string;
+  /** Where the stanza is now. */
   readonly state: DeliveryState;
   /** Why it ended in `failed` or `lost`. */
   readonly error: Error | null;
@@ -37,8 +38,10 @@ export interface Token extends PromiseLike<Delivered> {
 /** A stanza did not get through; `state` is how its token ended. */
 export class DeliveryError extends Error {
   override readonly name = 'DeliveryError';
+  /** How the token ended. */
   readonly state: DeliveryState;
 
+  /** @internal Made for those who await a token. */
   constructor(state: DeliveryState, cause: Error | null) {
     super(cause === null ? `the stanza was ${state}` : `the stanza was ${state}: ${cause.message}`, { cause });
     this.state = state;

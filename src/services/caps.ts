@@ -15,6 +15,7 @@ import { Lru } from './lru.ts';
 
 /** One hash of what an entity can do. */
 export interface Capability {
+  /** Which of the two standards it belongs to. */
   readonly scheme: Scheme;
   /** Such as `sha-1`. XEP-0300 */
   readonly algorithm: string;

@@ -7,6 +7,7 @@ import { type Element, el } from '../xml/element.ts';
 
 /** What another resource of the account said or heard. */
 export interface Carbon {
+  /** Whether the other resource sent the message or received it. */
   readonly direction: 'sent' | 'received';
   /** The message itself, as it was sent or received there; it is not to be answered by a machine. XEP-0280 §10.4 */
   readonly message: Message;
@@ -16,6 +17,7 @@ export interface Carbon {
 
 /** What `client.use(carbons)` tells. */
 export interface CarbonsEvents {
+  /** Another resource of the account said or heard something. */
   carbon: Carbon;
   /** The server sends copies in this session from now on. */
   enabled: { readonly jid: JID };

@@ -8,6 +8,7 @@ export interface FormField {
   readonly name: string;
   /** Such as `text-single`; a form of results need not say. */
   readonly type?: string;
+  /** As texts, in the order they came. */
   readonly values: readonly string[];
 }
 

@@ -21,18 +21,23 @@ export type RosterSubscription = 'none' | 'to' | 'from' | 'both';
 
 /** Somebody on the roster. RFC 6121 §2.1.2 */
 export interface RosterItem {
+  /** Who it is. */
   readonly jid: JID;
+  /** What the account calls them; undefined for nothing. */
   readonly name: string | undefined;
+  /** Who sees whose presence. */
   readonly subscription: RosterSubscription;
   /** We asked to see their presence, and they have not answered. */
   readonly ask: boolean;
   /** They may see our presence as soon as they ask. */
   readonly approved: boolean;
+  /** The groups the account sorts them into. */
   readonly groups: readonly string[];
 }
 
 /** What can be said of an item. */
 export interface RosterEntry {
+  /** Who it is. */
   readonly jid: JID | string;
   /** None when it is left out. */
   readonly name?: string | undefined;

@@ -24,6 +24,7 @@ const USUAL_TYPE: ReadonlyMap<string, StanzaErrorType> = new Map([
   ['unexpected-request', 'wait'],
 ]);
 
+/** What an error says beside its condition. */
 export interface StanzaErrorOptions {
   /** Default: the one RFC 6120 §8.3.3 gives for the condition. */
   type?: StanzaErrorType;
@@ -43,11 +44,16 @@ export class StanzaError extends Error {
   override readonly name = 'StanzaError';
   /** The defined condition, such as `item-not-found`. */
   readonly condition: string;
+  /** What may be done about it. RFC 6120 §8.3.2 */
   readonly type: StanzaErrorType;
+  /** For people, by whoever made the error. Never parsed. */
   readonly text: string | undefined;
+  /** Who made it, if they say. RFC 6120 §8.3.1 */
   readonly by: string | undefined;
+  /** A condition of the application's own. RFC 6120 §8.3.4 */
   readonly application: Element | undefined;
 
+  /** An error to throw in a handler. `condition` is one of RFC 6120 §8.3.3. */
   constructor(condition: string, options: StanzaErrorOptions = {}) {
     super(options.text ? `${condition}: ${options.text}` : condition);
     this.condition = condition;

@@ -3,12 +3,15 @@ import type { Element } from '../xml/element.ts';
 
 /** What message, presence and IQ have in common: a view on an element, which holds nothing of its own. RFC 6120 §8 */
 export class Stanza {
+  /** The stanza itself. */
   readonly element: Element;
 
+  /** A view on `element`, whose name nobody checks. */
   constructor(element: Element) {
     this.element = element;
   }
 
+  /** Undefined where there is none. */
   get id(): string | undefined {
     return this.element.attr('id');
   }
@@ -28,6 +31,7 @@ export class Stanza {
     return this.element.lang;
   }
 
+  /** The stanza as XML. */
   toString(): string {
     return this.element.toString();
   }

@@ -3,7 +3,9 @@ import type { Element } from '../xml/element.ts';
 
 /** A kind of top-level element, and what is made of it. */
 export interface ElementType<T = unknown> {
+  /** The local name. */
   readonly name: string;
+  /** The namespace it is in. */
   readonly namespace: string;
   /** Makes something better of the element (default: the element itself). An element for which it throws is invalid. */
   readonly read?: (element: Element) => T;

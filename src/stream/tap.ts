@@ -5,6 +5,7 @@ import { serialize } from '../xml/serializer.ts';
 
 /** Something that was written or read: a stanza, a nonza, a header, a footer or white space. */
 export interface Crossing {
+  /** `in` was read, `out` was written. */
   readonly direction: 'in' | 'out';
   /** As it was, but for its secrets and, of what was read, the way it was written. */
   readonly xml: string;

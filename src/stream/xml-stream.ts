@@ -69,6 +69,7 @@ export interface XMLStreamOptions {
   readonly deadTime?: DeadTimeLimits;
   /** What the peer may send in one piece (default 1 MiB an element). */
   readonly limits?: Partial<ParserLimits>;
+  /** For `startTls` and for direct TLS; by default Node's, from TLS 1.2 on. */
   readonly tls?: TlsOptions;
   /** Opens the byte stream in place of TCP. */
   readonly connect?: Connect;
@@ -82,6 +83,7 @@ export interface XMLStreamOptions {
 
 /** Where an XML stream connects to. */
 export interface StreamEndpoint {
+  /** A host name or an IP address. */
   readonly host: string;
   /** Default 5222, or 5223 for direct TLS. */
   readonly port?: number;
@@ -180,7 +182,11 @@ export class XMLStream implements AsyncDisposable {
   /** Ends an aborted connection that does not end by itself. */
   #linger: unknown;
 
-  /** @throws TypeError for an option that cannot be used. */
+  /**
+   * A stream that is not connected yet.
+   *
+   * @throws TypeError for an option that cannot be used.
+   */
   constructor(options: XMLStreamOptions) {
     if (typeof options.to !== 'string' || options.to === '') throw new TypeError('to has to be a domain');
     this.#options = options;
@@ -517,6 +523,7 @@ export class XMLStream implements AsyncDisposable {
     signal?.removeEventListener('abort', abort);
   }
 
+  /** Closes the stream and waits for the end, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.closeAndWait();
   }

@@ -18,7 +18,9 @@ export type Digest = 'sha1' | 'sha256' | 'sha384' | 'sha512';
 
 /** A certificate and its private key, both in PEM, as `node:tls` takes them. */
 export interface Identity {
+  /** PEM; with those between it and the authority, if there are any. */
   readonly cert: string;
+  /** PEM. */
   readonly key: string;
   /** The hash that the certificate was signed with. */
   readonly digest: Digest;

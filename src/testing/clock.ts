@@ -14,21 +14,28 @@ export class ManualClock implements Clock {
   #now: number;
   #count = 0;
 
-  /** @param now milliseconds that it begins with (default 0). */
+  /**
+   * A clock that stands still.
+   *
+   * @param now milliseconds that it begins with (default 0).
+   */
   constructor(now = 0) {
     this.#now = now;
   }
 
+  /** Milliseconds; they pass by `advance` alone. */
   now(): number {
     return this.#now;
   }
 
+  /** Calls back when the clock is told that so many milliseconds have passed. */
   setTimeout(callback: () => void, delay: number): number {
     this.#count += 1;
     this.#timers.set(this.#count, { at: this.#now + Math.max(0, delay), callback });
     return this.#count;
   }
 
+  /** Takes that back. */
   clearTimeout(id: unknown): void {
     this.#timers.delete(id as number);
   }

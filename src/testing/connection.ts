@@ -17,9 +17,11 @@ const STANZAS = new Set(['message', 'presence', 'iq']);
 
 /** One connection of a client to the test server. */
 export class Connection implements Negotiable {
+  /** Counts the connections of the server, from 1 on. */
   readonly number: number;
   /** Whether it came in on the port where TLS comes first. */
   readonly direct: boolean;
+  /** Faults on this connection alone. */
   readonly faults: FaultList = new FaultList();
   readonly #host: Host;
   readonly #wire: Wire;
@@ -65,6 +67,7 @@ export class Connection implements Negotiable {
     return this.#wire.socket;
   }
 
+  /** Writes an element, or a text that is to be seen by faults and the log as `element`. */
   send(what: Element | string, element: Element | undefined = typeof what === 'string' ? undefined : what): void {
     if (element !== undefined && this.#host.observed) this.#host.observe('out', element, this);
     this.#wire.send(typeof what === 'string' ? what : serialize(what), element);
@@ -75,6 +78,7 @@ export class Connection implements Negotiable {
     this.#wire.write(bytes);
   }
 
+  /** Says why with a stream error, if there is a reason, then the footer, and closes. */
   end(condition?: string, text?: string, ...details: Element[]): void {
     if (!this.#headerSent) this.#sendHeader();
     if (condition !== undefined) this.#sendStream(streamError(condition, text, ...details));
@@ -82,10 +86,12 @@ export class Connection implements Negotiable {
     this.#wire.end();
   }
 
+  /** Ends it without a word. */
   drop(kind: DropKind): void {
     this.#wire.drop(kind);
   }
 
+  /** Fulfilled when everything that was sent is written. */
   flushed(): Promise<void> {
     return this.#wire.idle();
   }

@@ -20,7 +20,9 @@ import { type Coverage, transitionId } from './coverage.ts';
 
 /** A machine on the bench: an actor and its time. */
 export interface Rig<Machine extends AnyStateMachine = AnyStateMachine> {
+  /** The actor. */
   readonly actor: Actor<Machine>;
+  /** Its time, and that of all its children. */
   readonly clock: ManualClock;
 }
 
@@ -30,6 +32,7 @@ export interface Move<Machine extends AnyStateMachine = AnyStateMachine> {
   readonly label: string;
   /** Whether it can happen now; always, if it does not say. */
   when?(rig: Rig<Machine>): boolean;
+  /** Has it happen. */
   apply(rig: Rig<Machine>): void;
 }
 
@@ -62,7 +65,9 @@ export type Happening<Machine extends AnyStateMachine = AnyStateMachine> =
 /** Watches over one run from its start, and throws when it sees what must not be. */
 export type Monitor<Machine extends AnyStateMachine = AnyStateMachine> = (happening: Happening<Machine>) => void;
 
+/** Options of `explore`. */
 export interface ExploreOptions<Machine extends AnyStateMachine> {
+  /** What the machine is started with. */
   readonly input: InputFrom<Machine>;
   /** What may happen. */
   readonly moves: readonly Moves<Machine>[];
@@ -97,16 +102,21 @@ export interface Found<Machine extends AnyStateMachine = AnyStateMachine> {
 
 /** A move that made a difference. */
 export interface Edge<Machine extends AnyStateMachine = AnyStateMachine> {
+  /** The key of the state before. */
   readonly from: string;
+  /** What happened. */
   readonly move: Move<Machine>;
+  /** The key of the state after. */
   readonly to: string;
   /** The ids of the transitions that were taken, also of the machines below. */
   readonly taken: readonly string[];
 }
 
+/** What `explore` found. */
 export interface Exploration<Machine extends AnyStateMachine> {
   /** The states by their keys, in the order in which they were found. */
   readonly states: ReadonlyMap<string, Found<Machine>>;
+  /** Every move that made a difference, in the order they were tried. */
   readonly edges: readonly Edge<Machine>[];
   /** How often the machine was run from its start. */
   readonly runs: number;
@@ -121,8 +131,10 @@ export class Broken extends Error {
   override readonly name = 'Broken';
   /** The name of what did not hold. */
   readonly what: string;
+  /** The moves from the start. */
   readonly path: readonly Move[];
 
+  /** @internal Made by `explore`. */
   constructor(what: string, path: readonly Move[], cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause);
     super(`${what}: ${why}\n  after: ${path.map(({ label }) => label).join(', ') || 'the start'}`, { cause });
@@ -241,13 +253,16 @@ function possible<Machine extends AnyStateMachine>(
 
 /** One run of a machine from its start. */
 export class Run<Machine extends AnyStateMachine> implements Rig<Machine> {
+  /** The actor on the bench. */
   readonly actor: Actor<Machine>;
+  /** Its time, and that of all its children. */
   readonly clock = new ManualClock();
   readonly #options: ExploreOptions<Machine>;
   readonly #monitors: (readonly [name: string, monitor: Monitor<Machine>])[];
   readonly #path: Move<Machine>[] = [];
   #happened: Happening<Machine>[] = [];
 
+  /** @internal Made by `explore`. */
   constructor(machine: Machine, options: ExploreOptions<Machine>) {
     this.#options = options;
     this.#monitors = Object.entries(options.monitors ?? {}).map(([name, make]) => [name, make()]);
@@ -260,6 +275,7 @@ export class Run<Machine extends AnyStateMachine> implements Rig<Machine> {
     this.#verify();
   }
 
+  /** Where the machine is now. */
   get snapshot(): SnapshotFrom<Machine> {
     return this.actor.getSnapshot();
   }

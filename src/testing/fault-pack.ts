@@ -5,6 +5,7 @@ import type { TestServer } from './server.ts';
 
 /** Something that goes wrong with a server or on the way to it. */
 export interface NamedFault {
+  /** For people, and to find it by. */
   readonly name: string;
   /** When to play it: before the app connects for the first time, or once it is online. */
   readonly when: 'before' | 'online';

@@ -31,7 +31,9 @@ export type Moment =
 
 /** Ends the connection at a moment. */
 export interface DropFault {
+  /** How it ends. */
   readonly drop: DropKind;
+  /** The moment. */
   readonly when: Moment;
   /** How often it happens before the fault removes itself, on all connections together; 1 by default. */
   readonly times?: number;
@@ -39,6 +41,7 @@ export interface DropFault {
 
 /** Keeps back all that is written for so many milliseconds, in order; it adds latency and takes no throughput. */
 export interface DelayFault {
+  /** Milliseconds. */
   readonly delay: number;
 }
 
@@ -47,6 +50,7 @@ export interface DelayFault {
  * used in turn. Bytes of XML, so that a parser sees them; the handshake of TLS is left alone.
  */
 export interface SplitFault {
+  /** Bytes of each piece; the sizes of a list are taken in turn. */
   readonly split: number | readonly number[];
 }
 
@@ -54,6 +58,7 @@ export interface SplitFault {
 export interface CorruptFault {
   /** Which byte is the first to be changed, counted from when the fault began to apply to the connection. */
   readonly corrupt: number;
+  /** Whose bytes are changed. */
   readonly direction: Direction;
   /** What is written over the bytes there; without it one byte is changed by `flip`. */
   readonly replace?: string | Uint8Array;
@@ -68,7 +73,9 @@ export type Fault = DropFault | DelayFault | SplitFault | CorruptFault;
 
 /** A fault that has been set. */
 export class ActiveFault {
+  /** What goes wrong. */
   readonly fault: Fault;
+  /** The name it was added by. */
   readonly name: string | undefined;
   /** Fulfilled when it happens for the first time; pending for ever if it never does. */
   readonly fired: Promise<void>;
@@ -76,6 +83,7 @@ export class ActiveFault {
   #fire: () => void = () => {};
   readonly #list: FaultList;
 
+  /** @internal Made by `FaultList.add`. */
   constructor(list: FaultList, fault: Fault, name: string | undefined) {
     this.#list = list;
     this.fault = fault;

@@ -229,9 +229,11 @@ export class MemorySocket extends Duplex {
 export class MemoryLink {
   /** Counts the attempts to connect, from 1 on. */
   readonly number: number;
+  /** Where the client believes it is connected to. */
   readonly endpoint: Endpoint;
   /** The client's end and the server's. */
   readonly near: MemorySocket;
+  /** The server's end. */
   readonly far: MemorySocket;
   /** The most bytes that arrive in one piece; any number by default, 1 is a dribble. */
   split: number = Number.POSITIVE_INFINITY;

@@ -8,6 +8,7 @@ import type { Edge, Exploration, Move, Run } from './explore.ts';
  */
 export type Criterion = 'states' | 'transitions' | 'pairs';
 
+/** Options of `coveringPaths`. */
 export interface CoveringOptions {
   /** Moves after which a path is long enough (default 100). */
   readonly longest?: number;

@@ -12,7 +12,9 @@ import { Wire, type WireSocket } from './wire.ts';
 
 /** Bytes of XML as they came or went; those of TLS are not among them. */
 export interface TranscriptEntry {
+  /** Seen from the server. */
   readonly direction: Direction;
+  /** As they were on the wire, or inside TLS. */
   readonly bytes: Buffer;
 }
 

@@ -19,6 +19,7 @@ export interface ScriptedServerOptions extends Partial<Settings> {
   readonly domain?: string;
   /** Passwords by localpart, for `negotiate`; by default `romeo` has the password `secret`. */
   readonly accounts?: Readonly<Record<string, string>>;
+  /** The authority that clients trust; by default one for the process. */
   readonly certificates?: Certificates;
   /** The certificate it shows; by default a good one for its domain. */
   readonly identity?: Identity;
@@ -31,6 +32,7 @@ const DEFAULT_LIMIT = 5000;
 
 /** A server that says what a script says; see `scriptedServer`. */
 export class ScriptedServer implements AsyncDisposable {
+  /** The domain it serves. */
   readonly domain: string;
   /** The authority in PEM that a client has to trust. */
   readonly ca: string;
@@ -149,6 +151,7 @@ export class ScriptedServer implements AsyncDisposable {
     await Promise.all(this.#running);
   }
 
+  /** Closes the server, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

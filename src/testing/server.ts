@@ -35,7 +35,9 @@ export interface TestServerOptions extends Partial<Settings> {
 export interface LogEntry {
   /** The number of the connection. */
   readonly connection: number;
+  /** Seen from the server. */
   readonly direction: Direction;
+  /** As it was on the wire, secrets included. */
   readonly element: Element;
 }
 
@@ -68,6 +70,7 @@ interface Waiter {
 
 /** An XMPP server for tests; see `testServer`. */
 export class TestServer extends EventEmitter<TestServerEvents> implements AsyncDisposable {
+  /** The domain it serves, normalised. */
   readonly domain: string;
   /** Passwords by localpart; may be changed at any time. */
   readonly accounts: Map<string, string>;
@@ -220,6 +223,7 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
     await Promise.all(sockets.map(({ closed }) => closed));
   }
 
+  /** Closes the server, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

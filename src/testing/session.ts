@@ -34,9 +34,11 @@ const DEFAULT_MAX = 300;
 
 /** A bound resource. It outlives its connection if stream management was granted with resumption. */
 export class Session {
+  /** The full JID that was bound. */
   readonly jid: JID;
   /** The texts of the full and of the bare JID. */
   readonly full: string;
+  /** The account, as text. */
   readonly bare: string;
   /** The presence it last broadcast, with its `from`; none while it is unavailable. */
   presence: Element | undefined;
@@ -53,6 +55,7 @@ export class Session {
   #timer: NodeJS.Timeout | undefined;
   #over = false;
 
+  /** @internal Made by the server. */
   constructor(owner: SessionOwner, jid: JID, link: Link) {
     this.#owner = owner;
     this.jid = jid;

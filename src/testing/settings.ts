@@ -38,6 +38,7 @@ export interface Settings {
   readonly tls: 'required' | 'optional' | 'off';
   /** TLS versions, `TLSv1.2` to `TLSv1.3` by default. */
   readonly minVersion: SecureVersion;
+  /** The latest version of TLS. */
   readonly maxVersion: SecureVersion;
   /** Whether the direct TLS port selects `xmpp-client` by ALPN (XEP-0368); true by default. */
   readonly alpn: boolean;

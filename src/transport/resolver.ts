@@ -9,9 +9,13 @@ import { unlessAborted } from './abort.ts';
 
 /** One SRV record, in the shape that Node gives it. `name` is the target. */
 export interface SrvRecord {
+  /** The host; `.` for none. RFC 2782 */
   readonly name: string;
+  /** From 1 to 65535. */
   readonly port: number;
+  /** The lowest is tried first. */
   readonly priority: number;
+  /** Of those with the same priority, the share that is tried first. */
   readonly weight: number;
 }
 
@@ -21,6 +25,7 @@ export type ResolveSrv = (
   options: { readonly signal: AbortSignal | undefined },
 ) => Promise<readonly SrvRecord[]>;
 
+/** Options of `discover`. */
 export interface DiscoverOptions {
   /** Replaces the look-up. Default: the system's name servers, 2 s for a query, each asked twice. */
   readonly resolveSrv?: ResolveSrv;
@@ -39,8 +44,10 @@ export interface DiscoverOptions {
 /** No endpoint: the domain says that it has no XMPP (`no-xmpp`), or the name servers did not answer (`dns`). */
 export class ResolveError extends Error {
   override readonly name = 'ResolveError';
+  /** `no-xmpp`: the domain says that it offers no XMPP (RFC 2782); `dns`: the look-up failed. */
   readonly code: 'no-xmpp' | 'dns';
 
+  /** @internal Made by `discover`. */
   constructor(code: 'no-xmpp' | 'dns', domain: string, cause?: unknown) {
     super(code === 'dns' ? `DNS trouble with ${domain}` : `${domain} offers no XMPP service to clients`, { cause });
     this.code = code;

@@ -11,8 +11,10 @@ export type XmlCondition =
 /** XML that was refused, received or about to be sent. The message never quotes content, for content may be secret. */
 export class XmlError extends Error {
   override readonly name = 'XmlError';
+  /** The stream error that tells it: a condition of RFC 6120 §4.9.3. */
   readonly condition: XmlCondition;
 
+  /** @internal Made where XML is read or written. */
   constructor(condition: XmlCondition, message: string) {
     super(message);
     this.condition = condition;

@@ -17,6 +17,7 @@ import { Recorder } from './record.ts';
 import { Ring } from './ring.ts';
 import type { BirthFrame, Greeting, Order } from './world.ts';
 
+/** Options of `liveView`. */
 export interface LiveViewOptions {
   /** Where to listen; default 0, a free port. */
   readonly port?: number;
@@ -28,6 +29,7 @@ export interface LiveViewOptions {
   readonly title?: string;
 }
 
+/** What `liveView` resolves with. */
 export interface LiveView extends AsyncDisposable {
   /** Goes to `createClient` or to XState's `createActor` as `inspect`; one for all. */
   readonly inspect: Required<Pick<Inspector, 'client'>> & Inspector;

@@ -8,9 +8,13 @@ import { formElement, type ResultForm, readForms } from '../form.ts';
 
 /** What a `DiscoInfo` is made of; what is left out is empty. */
 export interface DiscoInfoParts {
+  /** What is spoken of (default null, the entity as a whole). */
   readonly node?: string | null;
+  /** Default none. */
   readonly identities?: Iterable<Identity>;
+  /** Their names (default none). */
   readonly features?: Iterable<string>;
+  /** XEP-0128 (default none). */
   readonly forms?: Iterable<ResultForm>;
 }
 
@@ -23,12 +27,14 @@ export class DiscoInfo {
   readonly node: string | null;
   /** One at least, if the entity keeps the rules. */
   readonly identities: readonly Identity[];
+  /** Their names. */
   readonly features: ReadonlySet<string>;
   /** More that it tells of itself. XEP-0128 */
   readonly forms: readonly ResultForm[];
   /** The reply as it came; null for what was made here. */
   readonly element: Element | null;
 
+  /** What is to be said, or with `element` what was. */
   constructor({ node = null, identities = [], features = [], forms = [] }: DiscoInfoParts, element?: Element) {
     this.node = node;
     this.identities = [...identities];
@@ -82,7 +88,9 @@ export class DiscoInfo {
 
 /** Something that is part of an entity, or that it knows of. XEP-0030 §4.1 */
 export interface DiscoItem {
+  /** Its address. */
   readonly jid: JID;
+  /** Where the JID alone does not name it. */
   readonly node?: string;
   /** For people. */
   readonly name?: string;
@@ -92,8 +100,10 @@ export interface DiscoItem {
 export class DiscoItems {
   /** What was asked about, if not the entity as a whole. */
   readonly node: string | null;
+  /** In the order they came. */
   readonly items: readonly DiscoItem[];
 
+  /** What is to be said. */
   constructor({ node = null, items = [] }: { readonly node?: string | null; readonly items?: Iterable<DiscoItem> }) {
     this.node = node;
     this.items = [...items];

@@ -11,8 +11,10 @@ export type DiscoErrorReason = 'duplicate' | 'unknown' | 'last';
 /** A feature, an identity or a node could not be registered or taken away. */
 export class DiscoError extends Error {
   override readonly name = 'DiscoError';
+  /** Why it was refused. */
   readonly reason: DiscoErrorReason;
 
+  /** @internal Made by nodes. */
   constructor(reason: DiscoErrorReason, message: string) {
     super(message);
     this.reason = reason;
@@ -43,6 +45,7 @@ let enable: (node: DiscoNode, handle: RegisteredFeature, enabled: boolean) => vo
 
 /** A feature of a node that can be switched on and off, and is off when this is disposed of. */
 export class RegisteredFeature implements Subscription {
+  /** Its name. */
   readonly feature: string;
   readonly #node: DiscoNode;
 
@@ -61,10 +64,12 @@ export class RegisteredFeature implements Subscription {
     if (enabled !== this.enabled) enable(this.#node, this, enabled);
   }
 
+  /** Switches it off. */
   unsubscribe(): void {
     this.enabled = false;
   }
 
+  /** Switches it off. */
   [Symbol.dispose](): void {
     this.enabled = false;
   }
@@ -87,7 +92,11 @@ export class DiscoNode {
     };
   }
 
-  /** @param emitter decides what becomes of a listener's failure; by default nothing. */
+  /**
+   * A node with the feature that all have, and nothing else.
+   *
+   * @param emitter decides what becomes of a listener's failure; by default nothing.
+   */
   constructor(emitter: Emitter<DiscoNodeEvents> = new Emitter(() => {})) {
     this.#emitter = emitter;
   }
@@ -112,7 +121,11 @@ export class DiscoNode {
     return handle;
   }
 
-  /** @throws DiscoError (`unknown`) for a feature that was not added. */
+  /**
+   * Takes a feature away.
+   *
+   * @throws DiscoError (`unknown`) for a feature that was not added.
+   */
   removeFeature(feature: string): void {
     if (!this.#features.delete(feature)) throw new DiscoError('unknown', `there is no feature ${feature}`);
     this.#emitter.emit('infoChanged', {});
@@ -142,7 +155,11 @@ export class DiscoNode {
     this.#emitter.emit('infoChanged', {});
   }
 
-  /** @throws DiscoError (`unknown`) if there is no such identity, and (`last`) if there is no other. */
+  /**
+   * Takes an identity away, in all its languages.
+   *
+   * @throws DiscoError (`unknown`) if there is no such identity, and (`last`) if there is no other.
+   */
   removeIdentity(category: string, type: string): void {
     const key = this.#known(category, type);
     if (this.#identities.size === 1) throw new DiscoError('last', `${category}/${type} is the only identity`);
@@ -193,6 +210,7 @@ export class DiscoNode {
 
 /** A node with a list of items, which is its owner's to keep free of doubles. */
 export class StaticNode extends DiscoNode {
+  /** What `itemsFor` tells. */
   items: DiscoItem[] = [];
 
   /** A node with the features, identities and items that `other` shows everybody; changes to one do not show in the other. */
@@ -211,6 +229,7 @@ export class StaticNode extends DiscoNode {
     return clone;
   }
 
+  /** Everything in `items`, whoever asks. */
   override itemsFor(_asker?: Iq): Iterable<DiscoItem> {
     return this.items;
   }

@@ -11,6 +11,7 @@ import { DiscoError, DiscoNode } from './node.ts';
 
 /** A node in its place, until it is taken away. */
 export interface Mount extends Subscription {
+  /** The name of the node. */
   readonly mountpoint: string;
 }
 
