@@ -310,7 +310,7 @@ export class TestServer extends EventEmitter<TestServerEvents> implements AsyncD
  * everything that can go wrong on the way. Close it, and nothing of it is left.
  *
  *     const server = await testServer({ accounts: { romeo: 'secret' } });
- *     const client = createClient({ jid: 'romeo@localhost', password: 'secret', endpoints: [server.endpoint], tls: { ca: server.ca } });
+ *     const client = createClient({ jid: 'romeo@localhost', password: 'secret', endpoints: [server.endpoint], ca: server.ca });
  */
 export async function testServer(options: TestServerOptions = {}): Promise<TestServer> {
   const server = new TestServer(options, options.certificates ?? (await sharedCertificates()));
