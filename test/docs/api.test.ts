@@ -1,20 +1,19 @@
 import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
-import { readReference, render } from '../../docs/reference.ts';
+import { render } from '../../docs/reference.ts';
 import { suite } from '../harness.ts';
+import { reference } from './shared.ts';
 
-const test = suite('docs/api', 30_000);
-
-const pages = readReference();
+const test = suite('docs/api');
 
 test('the reference says what the declarations say', () => {
-  for (const page of pages) {
+  for (const page of reference) {
     assert.ok(readFileSync(`docs/api/${page.file}`, 'utf8') === render(page), `${page.file} is old: npm run api`);
   }
 });
 
 test('everything that is exported, and every member of it, has a doc comment', () => {
-  const silent = pages.flatMap(({ name, entries }) =>
+  const silent = reference.flatMap(({ name, entries }) =>
     entries.flatMap((entry) => [
       ...(entry.words.text === '' ? [`${name}: ${entry.name}`] : []),
       ...entry.members.filter(isSilent).map((member) => `${name}: ${entry.name}.${member.name}`),
@@ -32,7 +31,7 @@ function isSilent({
 }
 
 test('every link leads somewhere', () => {
-  const texts = new Map(pages.map((page) => [page.file, render(page)]));
+  const texts = new Map(reference.map((page) => [page.file, render(page)]));
   for (const [file, text] of texts) {
     for (const [link, page = '', anchor] of text.matchAll(/\]\(([a-z]+\.md)?#([a-z0-9-]+)\)/g)) {
       const headings = [...(texts.get(page === '' ? file : page) ?? '').matchAll(/^##+ (.*)$/gm)];

@@ -1,0 +1,4 @@
+import { readReference } from '../../docs/reference.ts';
+
+/** Read once: it takes a while. */
+export const reference = readReference();
