@@ -52,6 +52,7 @@ export class OptionError extends TypeError {
   /** Such as `backoff.start`. */
   readonly path: string;
 
+  /** @internal Made where options are read. */
   constructor(path: string, message: string) {
     super(`${path} ${message}`);
     this.path = path;
