@@ -120,6 +120,21 @@ test('the table of events has all of them', () => {
   assert.equal([...new Set(column('docs/connection-state.md', '| event | when |', 0))].sort(), events.sort());
 });
 
+test('the page on observability has every level, count and channel', () => {
+  const page = 'docs/observability.md';
+  const membersOf = (name: string) =>
+    reference[0]?.entries
+      .find((entry) => entry.name === name)
+      ?.members.map((member) => member.name.replaceAll("'", ''));
+  const [, levels = ''] = /LOG_LEVELS = \[([^\]]*)\]/.exec(read('src/logger.ts')) ?? [];
+  assert.equal(
+    column(page, '| level | what comes there |', 0),
+    [...levels.matchAll(/'(\w+)'/g)].map(([, level]) => level),
+  );
+  assert.equal(column(page, '| count | of what |', 0), membersOf('ClientStats'));
+  assert.equal(column(page, '| channel | when |', 0), membersOf('DiagnosticMessages'));
+});
+
 test('the README has every phase and every state of a token', () => {
   const literalsOf = (file: string, name: string) => {
     const [, union = ''] = new RegExp(`type ${name} =([^;]*);`).exec(read(file)) ?? [];
