@@ -216,6 +216,7 @@ function bare(node: Node): string {
   return node
     .getText()
     .replace(/^(export )?(declare )?/, '')
+    .replace(/ +$/gm, '')
     .replace(/;$/, '');
 }
 

@@ -182,6 +182,7 @@ export type ClientMachineEvent =
   | { readonly type: 'run.stopped' }
   | { readonly type: 'run.failed' };
 
+/** What a client tells of its life. */
 export type ClientEmitted =
   /** A new session is ready. Not for a resumed one. */
   | { readonly type: 'established'; readonly jid: string }

@@ -36,14 +36,19 @@ export interface Cause {
   readonly code?: string;
 }
 
+/** What every failure has. */
 interface Base<Kind extends string> {
+  /** What went wrong. */
   readonly kind: Kind;
+  /** Where in the life of a connection. */
   readonly stage: Stage;
   /** A defined condition of RFC 6120, a XEP or this client, in the standard's spelling. */
   readonly condition?: string;
   /** Words for a person: the server's own, or ours. Never parsed. */
   readonly text?: string;
+  /** What may be done about it. */
   readonly retry: Retry;
+  /** The error it was made of, where there was one. */
   readonly cause?: Cause;
   /** Where we were connected or connecting to. */
   readonly endpoint?: Endpoint;

@@ -38,7 +38,9 @@ export interface Security {
 
 /** Whom a connection was secured with. */
 export interface Certificate {
+  /** The distinguished name of its owner, on one line. */
   readonly subject: string;
+  /** The distinguished name of who signed it, on one line. */
   readonly issuer: string;
   /** The end of its validity, ISO 8601. */
   readonly validTo: string;

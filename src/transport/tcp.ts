@@ -9,6 +9,7 @@ import type { Endpoint } from '../../machines/endpoint.ts';
  */
 export type Connect = (endpoint: Endpoint, options: { readonly signal: AbortSignal }) => Promise<Duplex>;
 
+/** How a TCP connection is made. */
 export interface DialOptions {
   /** Aborting it before the connection stands destroys the socket; afterwards it means nothing any more. */
   readonly signal: AbortSignal;
