@@ -59,7 +59,7 @@ export class Caps {
   /** Who is being asked about a hash; comes to null if that fails. */
   readonly #asking = new Map<string, Promise<DiscoInfo | null>>();
 
-  /** Made by the service. */
+  /** @internal Made by the service. */
   constructor(host: ServiceHost) {
     this.#host = host;
     this.#disco = host.use(disco);

@@ -77,7 +77,7 @@ export class Roster {
   #version: string | null = null;
   #loaded = false;
 
-  /** Use `client.use(roster)`. */
+  /** @internal Made by the service. */
   constructor(host: ServiceHost) {
     this.#client = host.client;
     this.#emitter = host.emitter();

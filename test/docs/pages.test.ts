@@ -30,6 +30,16 @@ test('every link leads somewhere', () => {
   }
 });
 
+test('every file that is spoken of is there', () => {
+  for (const page of PAGES) {
+    for (const [, path = ''] of read(page).matchAll(
+      /`((?:src|test|machines|visualizations|examples|docs)\/[\w./-]+)`/g,
+    )) {
+      assert.ok(existsSync(path), `${page}: ${path}`);
+    }
+  }
+});
+
 test('the README leads to every guide and to every page of the reference', () => {
   const readme = read('README.md');
   const written = readdirSync('docs/api').map((name) => `docs/api/${name}`);

@@ -50,7 +50,7 @@ export class Disco {
   /** Who waits for another session, and has to hear that there is none. */
   readonly #waiting = new Set<(error: unknown) => void>();
 
-  /** Made by the service. */
+  /** @internal Made by the service. */
   constructor(host: ServiceHost) {
     this.#host = host;
     this.own = host.use(discoServer);

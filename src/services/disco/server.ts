@@ -22,7 +22,7 @@ export interface Mount extends Subscription {
 export class DiscoServer extends DiscoNode {
   readonly #nodes = new Map<string, DiscoNode>();
 
-  /** Made by the service. */
+  /** @internal Made by the service. */
   constructor(host: ServiceHost) {
     super(host.emitter());
     this.addIdentity('client', 'bot', { en: 'xstanza' });
