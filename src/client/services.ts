@@ -261,6 +261,7 @@ export class Services {
   }
 
   #adjust(): void {
-    this.shell.actor.getSnapshot().children.services?.send({ type: 'services.changed' });
+    const services: AnyActorRef | undefined = this.shell.actor.getSnapshot().children.services;
+    services?.send({ type: 'services.changed' });
   }
 }

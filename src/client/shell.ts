@@ -1,4 +1,4 @@
-import { type ActorRefFrom, createActor } from 'xstate';
+import { type ActorRefFrom, type AnyActorRef, createActor } from 'xstate';
 import type { ClientMachineEvent, Session as HeldSession, WantedPresence, World } from '../../machines/client.ts';
 import type { Endpoint } from '../../machines/endpoint.ts';
 import { type Failure, isFailure } from '../../machines/failure.ts';
@@ -263,7 +263,8 @@ export class Shell implements Effects, InboundTarget, LinkHost {
   }
 
   restart(): void {
-    if (this.link?.restart()) this.actor.getSnapshot().children.stream?.send({ type: 'reset' });
+    const stream: AnyActorRef | undefined = this.actor.getSnapshot().children.stream;
+    if (this.link?.restart()) stream?.send({ type: 'reset' });
   }
 
   /** The secrets of the current connection. */
