@@ -3,7 +3,7 @@
  * supported: each TypeScript with each resolution of modules, each Node, the lowest XState and the newest, and the tests of
  * the machines on the lowest. Here it is the Node that runs this, the lowest XState, and the oldest and the newest TypeScript.
  */
-import { cp, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import * as assert from 'uvu/assert';
 import { suite } from '../harness.ts';
@@ -126,6 +126,14 @@ test('what comes along is little, and runs nothing when it is installed', async 
     brought.filter(({ hasInstallScript }) => hasInstallScript),
     [],
   );
+});
+
+test('without a registry one sentence says so', async () => {
+  const lonely = join(folder, 'lonely');
+  await mkdir(lonely);
+  await writeFile(join(lonely, '.npmrc'), `registry=http://127.0.0.1:1/\ncache=${join(folder, 'cache')}\n`);
+  const said = await install(lonely, { xstate: LOWEST }).catch(String);
+  assert.match(String(said), /the npm registry cannot be reached \(ECONNREFUSED\)\.$/);
 });
 
 if (ALL) {

@@ -21,6 +21,9 @@ export async function run(cwd: string, command: string, ...args: string[]): Prom
   }
 }
 
+/** npm would go on trying for minutes. */
+const IMPATIENT = ['--fetch-retries=1', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=1000'];
+
 /** A file of the package. */
 export interface PackedFile {
   readonly path: string;
@@ -56,7 +59,16 @@ export async function install(folder: string, dependencies: Readonly<Record<stri
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }));
   try {
-    await run(folder, 'npm', 'install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund');
+    await run(
+      folder,
+      'npm',
+      'install',
+      '--prefer-offline',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      ...IMPATIENT,
+    );
   } catch (error) {
     const code = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTCACHED|ENETUNREACH)\b/.exec(
       String(error),
