@@ -1,3 +1,5 @@
+// Node's types are part of ours, and TypeScript 6 and later do not look for any by themselves.
+/// <reference types="node" preserve="true" />
 export type { BackoffPolicy } from '../machines/backoff.ts';
 export type { RetryPlan, WantedPresence } from '../machines/client.ts';
 export type { DiscoFailure, FoundEntity, Identity, InfoFacts, ItemFacts } from '../machines/disco.ts';

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** `xstanza/stream`: the XML stream on its own, for those who negotiate it themselves. */
 export type { Logger } from '../logger.ts';
 export type { Connect } from '../transport/tcp.ts';

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * What `xstanza/testing` offers: servers for tests, one that keeps to the rules on a wire that need not (`testServer`) and one
  * that does what a test says (`scriptedServer`); a connection to them in memory; faults by name; a clock that waits to be told;
