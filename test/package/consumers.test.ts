@@ -11,7 +11,7 @@ import { broughtBy, copyApp, install, installedIn, pack, remove, run, scratch, s
 
 const ALL = process.env.XSTANZA_CONSUMERS === 'all';
 
-const test = suite('package: in an app', ALL ? 300_000 : 120_000);
+const test = suite('package: in an app', ALL ? 300_000 : 240_000);
 
 /** The last three lines of TypeScript; 7 is the compiler in Go, 6 the last in JavaScript, 5.9 what many have yet. */
 const TYPESCRIPT = { '5.9': '5.9.3', '6.0': '6.0.3', '7.0': '7.0.2' };
