@@ -1,6 +1,7 @@
 /** Everything that makes meaning of elements: what the charts hear, stanzas, forms, what others say of themselves. */
 import { ReplyError } from '../../src/client/requests.ts';
 import { JID } from '../../src/jid.ts';
+import { NS } from '../../src/namespaces.ts';
 import { CapsError, hashInput, hashOf, verificationInput, verified } from '../../src/services/caps-hash.ts';
 import { DiscoInfo, DiscoItems } from '../../src/services/disco/info.ts';
 import { formElement, readForms } from '../../src/services/form.ts';
@@ -25,11 +26,16 @@ function checkEvent(event: object | null): void {
 }
 
 function checkNegotiation(element: Element): void {
-  checkEvent(decodeHeader(element));
+  for (const content of ['', NS.client, element.namespace]) checkEvent(decodeHeader(element, content));
   for (const stage of STAGES) checkEvent(decodeNonza(element, stage));
-  const bound = decodeBind(element);
-  checkEvent(bound);
-  if (bound.type === 'bind.result') hold(JID.parse(bound.jid).resource !== undefined, 'bound to a bare JID');
+  for (const account of [null, 'romeo@example.org']) {
+    const bound = decodeBind(element, 'example.org', account);
+    checkEvent(bound);
+    if (bound.type !== 'bind.result') continue;
+    const jid = JID.parse(bound.jid);
+    hold(jid.resource !== undefined, 'bound to a bare JID');
+    hold(jid.domain === 'example.org' && isOneOf(account, null, jid.bare.toString()), 'bound to another account');
+  }
   checkEvent(decodeLegacySession(element));
   const count = parseCount(element.attr('h'));
   hold(count === null || (Number.isInteger(count) && count >= 0 && count < 2 ** 32), 'a bad count');
