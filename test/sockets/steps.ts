@@ -4,7 +4,7 @@ import type { ClientOptions, Element } from '../../src/index.ts';
 import type { DropKind, Match, Moment } from '../../src/testing/faults.ts';
 import type { TestServer } from '../../src/testing/server.ts';
 import type { Settings } from '../../src/testing/settings.ts';
-import type { Rig, Subject } from './rig.ts';
+import { type Rig, type Subject, sleep } from './rig.ts';
 
 export interface Step {
   readonly name: string;
@@ -66,6 +66,8 @@ export async function reach(
     client.retry();
   } else client.start();
   await fault.fired;
+  // The server knows of a connection before the client does.
+  while (drop === 'silence' && step.direct && subject.sockets.length === 0) await sleep(1);
   journal.read();
   return { ...subject, server };
 }
