@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { killAtExit } from './scratch.ts';
 
 /** Milliseconds that a server may take to get ready, and to stop. */
-const PATIENCE = 20_000;
+const PATIENCE = 120_000;
 
 /** The domains of one server, told apart by how they know their users. */
 export interface Hosts {
