@@ -1,5 +1,5 @@
 /**
- * Kill at every byte: a seeded sample of what `npm run soak` does in full. A cut that fails is shrunk to the first byte that
+ * Kill at every byte: a seeded sample of what `npm run soak:kill` does in full. A cut that fails is shrunk to the first byte that
  * does, and its seed and path are printed; the environment variables FC_SEED and FC_PATH play it again.
  */
 import * as fc from 'fast-check';

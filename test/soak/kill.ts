@@ -1,5 +1,5 @@
 /**
- * `npm run soak`: one whole session, cut after every single byte in each direction, each time by FIN, RST and silence. Prints
+ * `npm run soak:kill`: one whole session, cut after every single byte in each direction, each time by FIN, RST and silence. Prints
  * what came of it, and fails if anything was lost, came twice, or did not recover.
  *
  *   node dist/test/soak/kill.js                   every byte
