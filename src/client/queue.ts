@@ -30,6 +30,7 @@ export class Queue {
     const token = this.#tokens.shift();
     if (isWaiting(token)) token.queue = null;
     else this.#gone -= 1;
+    this.#tidy();
     return token;
   }
 
@@ -50,6 +51,10 @@ export class Queue {
   /** One of them does not wait any more. */
   left(): void {
     this.#gone += 1;
+    this.#tidy();
+  }
+
+  #tidy(): void {
     if (this.#gone <= this.size) return;
     this.#tokens.unshift(this.#tokens.take().filter(isWaiting));
     this.#gone = 0;
