@@ -16,6 +16,7 @@ const BY_CONDITION: ReadonlyMap<string, string> = new Map(
     'no-credentials': 'the option credentials gave none',
     'no-mechanism': 'compare the option mechanisms with what the server offers',
     'password-missing': 'give a password',
+    'another-account': 'check the JID, and whose the credentials or the certificate are',
     'iterations-too-low': 'the server keeps passwords badly; the option iterations would allow it',
     'iterations-too-high': 'the option iterations would allow it',
     'server-signature-wrong': 'this may not be your server: do not use this network, and change the password elsewhere',
