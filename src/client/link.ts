@@ -521,12 +521,17 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   }
 
   #nonza(element: Element): void {
-    const event = this.#inTurn(element) ? decodeNonza(element, this.#stage) : null;
+    const event = decodeNonza(element, this.#stage);
     if (event === null) {
       if (!this.#footerSent) this.#violate('unsupported-stanza-type', 'an unknown element in the stream');
       return;
     }
-    if (!isDue(event, this.#stage)) return;
+    if (!isDue(event, this.#stage)) {
+      // A server that thinks of TLS or SASL now is in another stream than we are.
+      if (element.namespace !== NS.sm && !this.#footerSent)
+        this.#violate('unsupported-stanza-type', 'an answer that nobody asked for');
+      return;
+    }
     const count = parseCount(element.attr('h'));
     switch (event.type) {
       case 'starttls.proceed':
@@ -558,12 +563,6 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
         }
     }
     this.#tell(event);
-  }
-
-  /** TLS and SASL, where nobody asked for them, would make us deaf to everything behind them. */
-  #inTurn({ namespace }: Element): boolean {
-    if (namespace === NS.tls) return this.#stage === 'tls';
-    return namespace !== NS.sasl || this.#stage === 'auth';
   }
 
   #violate(condition: string, text: string, details?: Pick<StreamError, 'handledTooHigh'>): void {

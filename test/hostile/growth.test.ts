@@ -124,6 +124,7 @@ const LOOKUPS: ReadonlyMap<string, string> = new Map([
   ['SENTENCES[condition]', 'one of ours'],
   ['INPUT[scheme]', 'one of ours'],
   ['USUAL[stage]', 'one of ours'],
+  ['BY_KIND[kind]', 'one of ours'],
   ['this.#log?.[level]', 'one of ours'],
   ['HASHES[name]', 'a name of digits and dots'],
   ['REFERENCES[character]', 'a single character'],
