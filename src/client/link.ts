@@ -94,6 +94,8 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   #carrying = false;
   #footerSent = false;
   #upgrading = false;
+  /** The server asked what was handled when nothing could be written. */
+  #owesCount = false;
   #probing = false;
   #probedAt = 0;
   /** The session that this link carries or asks back. */
@@ -453,6 +455,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
   }
 
   drained(): void {
+    if (this.#owesCount) this.#answerCount();
     if (this.#open) this.#host.drained();
   }
 
@@ -496,7 +499,7 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     if (!this.#bound) return;
     const { ledger } = this.session;
     if (element.name === 'r') {
-      if (ledger.counting && !this.#footerSent) this.#write(ack(ledger.handled));
+      this.#answerCount();
       return;
     }
     const h = parseCount(element.attr('h'));
@@ -510,6 +513,14 @@ export class Link implements ConnectionHandler, InboundSession, Wire {
     // The last of a burst that went out while an answer was due has not been asked for.
     else if (ledger.unacked > 0) this.#write('');
     if (before >= MOST_UNACKED) this.drained();
+  }
+
+  /** Who asks again and again and does not read gets one answer, once it reads. */
+  #answerCount(): void {
+    const { ledger } = this.session;
+    if (!ledger.counting || this.#footerSent) return;
+    this.#owesCount = this.#connection?.congested ?? false;
+    if (!this.#owesCount) this.#write(ack(ledger.handled));
   }
 
   #countTooHigh(h: number | null): void {

@@ -1,5 +1,6 @@
 /** More than the application can take: what the server sends waits with the server, and nothing is lost of it. */
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import * as assert from 'uvu/assert';
 import { type ClientOptions, el } from '../../src/index.ts';
 import { ManualClock } from '../../src/testing/clock.ts';
@@ -168,6 +169,27 @@ test('a server that asks and does not read has to wait for its own answers', asy
   assert.ok(client.delivery.queued <= 10, `${client.delivery.queued} answers wait`);
   peer.socket.resume();
   for (let n = 0; n < count; n += 1) assert.is((await answer(peer)).attr('id'), `q${n}`);
+});
+
+test('a server that asks what was handled and does not read gets one answer, once it reads', async (rig) => {
+  const { client, peer, sockets } = await online(rig);
+  // Something that it does not read.
+  peer.socket.pause();
+  const tokens = Array.from({ length: 300 }, () =>
+    client.send(el('message', { to: 'juliet@localhost' }, el('body', {}, 'x'.repeat(32 * 1024)))),
+  );
+  await until(() => client.delivery.queued > 0);
+  const socket = sockets.at(-1) as Socket;
+  const before = socket.writableLength;
+  peer.socket.write(String(sm('r')).repeat(50_000));
+  await peer.send(message(1));
+  await client.once('message');
+  assert.is(socket.writableLength, before);
+  peer.socket.resume();
+  const heard: string[] = [];
+  while (heard.filter((name) => name === 'message').length < tokens.length) heard.push((await peer.next()).name);
+  await sleep(10);
+  assert.is(heard.filter((name) => name === 'a').length, 1);
 });
 
 test('a flood before the session is ready is refused', async (rig) => {
