@@ -139,6 +139,7 @@ export class StreamParser {
       if (error === STOP) return;
       if (!(error instanceof XmlError)) throw error;
       this.#failed = true;
+      this.#reader.release();
       this.#handler.error(error);
     }
   }

@@ -123,6 +123,11 @@ export class Reader {
     return this.#closed;
   }
 
+  /** Lets go of what is half read, which may be large; the reader is of no use after that. */
+  release(): void {
+    this.#levels.length = 0;
+  }
+
   /** Reads on. Throws `XmlError`, and what the handler throws; the reader is of no use after that. */
   write(piece: string): void {
     const parser = this.#sax;
