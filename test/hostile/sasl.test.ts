@@ -1,5 +1,4 @@
 /** Authentication against servers that cheat: what stops the client, and that neither password, proof nor stanza leave it. */
-import { createHook } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import * as assert from 'uvu/assert';
 import { SimulatedClock } from 'xstate';
@@ -10,6 +9,7 @@ import { dial } from '../../src/transport/tcp.ts';
 import { NS, online, segment } from '../sockets/dialogue.ts';
 import { ALONE, auths, DOMAIN, failure } from '../sockets/login.ts';
 import { type Rig, sockets } from '../sockets/rig.ts';
+import { salted } from '../sockets/salting.ts';
 import { base64, heard, meet, offer, payload, SECRET, sasl, shows, verdict } from './enemy.ts';
 
 const test = sockets('hostile/sasl');
@@ -31,22 +31,6 @@ const nonceOf = (auth: Element): string => /r=([^,]+)$/.exec(payload(auth))?.[1]
 /** A first message as it should be. */
 const serverFirst = (nonce: string, { salt = base64('salt'), count = '4096' } = {}) =>
   `r=${nonce}x,s=${salt},i=${count}`;
-
-/** Counts how often a password is salted while `body` runs. */
-async function salted<T>(body: () => Promise<T>): Promise<[count: number, result: T]> {
-  let count = 0;
-  const hook = createHook({
-    init: (_, type) => {
-      if (type === 'PBKDF2REQUEST') count += 1;
-    },
-  }).enable();
-  try {
-    const result = await body();
-    return [count, result];
-  } finally {
-    hook.disable();
-  }
-}
 
 // The first message.
 

@@ -1,30 +1,13 @@
 /** C.8: whatever happens to a client and its server, in whatever order, what is announced keeps to one grammar. */
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import type { Client, ClientEvents } from '../../src/index.ts';
+import type { Client } from '../../src/index.ts';
 import type { TestServer } from '../../src/testing/server.ts';
+import { GRAMMAR, LETTERS } from './grammar.ts';
 import { type Rig, sleep, sockets } from './rig.ts';
 import { STEPS } from './steps.ts';
 
 const test = sockets('sockets/lifecycle-invariants');
-
-/** One letter for each event. */
-const LETTERS = {
-  established: 'E',
-  resumed: 'R',
-  online: 'O',
-  suspended: 'S',
-  destroyed: 'D',
-  waiting: 'W',
-  failure: 'F',
-  stopped: 'X',
-} as const satisfies Partial<Record<keyof ClientEvents, string>>;
-
-/**
- * Any number of runs, each with exactly one end. In a run there are sessions, each established and destroyed once; while it
- * lasts, suspended and resumed take turns. Destroyed without having been suspended is a session only at the end of its run.
- */
-const GRAMMAR = /^(?:W*(?:EO(?:SW*RO)*(?:SW*DW*|D(?=[XF])))*[XF])*$/;
 
 /** Everything that people, networks and servers do. */
 const ACTS: Record<string, (client: Client, server: TestServer) => unknown> = {
