@@ -35,7 +35,7 @@ const { FC_SEED, FC_PATH, FC_REPLAY, FC_RUNS } = process.env;
 const LIMIT = 100_000;
 
 /** How many runs there are unless the environment says otherwise. */
-const RUNS = 2000;
+const RUNS = 1000;
 
 test('C.8-16 to C.8-25: nothing is lost, nothing comes twice, and every token comes to its end', async () => {
   const bases = fc.oneof(

@@ -29,7 +29,7 @@ const LINES: readonly Line[] = ['5.9', '6.0', '7.0'];
 const CHECKS: readonly (readonly [Line, Resolution])[] = ALL
   ? LINES.flatMap((line) => [[line, 'nodenext'] as const, [line, 'bundler'] as const])
   : [
-      ['5.9', 'bundler'],
+      ['7.0', 'bundler'],
       ['7.0', 'nodenext'],
     ];
 
