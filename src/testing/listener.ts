@@ -3,9 +3,17 @@ import { createServer, type Server, type Socket } from 'node:net';
 
 /**
  * Ports are taken below the range that the system hands out to clients. In it, a client that dials a stopped server again
- * and again can end up connected to itself.
+ * and again can end up connected to itself. Processes that test at the same time share few of them, and one uses none a
+ * second time before it had them all: somebody may still be dialling a server that was there before.
  */
-const PORTS = { from: 20_000, below: 32_768 };
+const PORTS = { from: 20_000, shares: 12, each: 1_000 };
+const share = PORTS.from + (process.pid % PORTS.shares) * PORTS.each;
+let count = randomInt(PORTS.each);
+
+function nextPort(): number {
+  count = (count + 1) % PORTS.each;
+  return share + count;
+}
 
 /** Ports to be tried before giving up. */
 const TRIES = 100;
@@ -36,7 +44,7 @@ export class Listener {
     if (this.#wanted) return;
     this.#wanted = true;
     for (let left = TRIES; ; left -= 1) {
-      const port = this.#port || randomInt(PORTS.from, PORTS.below);
+      const port = this.#port || nextPort();
       try {
         this.#server = await listening(port, this.#accept);
         this.#port = port;

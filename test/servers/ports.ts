@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** Above what services use, below what the kernel gives to clients: there, one that keeps dialling a stopped server can connect to itself. */
-const [FIRST, END] = [16_384, 32_768];
+/** Above what services use, below those of the embedded server: who keeps dialling a stopped server must meet nobody else. */
+const [FIRST, END] = [16_384, 20_000];
 
 const taken = new Set<number>();
 

@@ -87,32 +87,32 @@ for (const [kind, start] of Object.entries(KINDS)) {
     await other.connected({ presence: {} });
     await until(() => byAlice.length > 0 && byWatcher.length > 0);
     assert.is(state.supported, true);
-    // Whatever a client says, Prosody takes for a reason to send it everything there is, for a moment.
-    const settled = async () => {
-      await alice.probe();
-      await watcher.use(ping).ping();
+    // Whatever a client says, an acknowledgement even, Prosody takes for a reason to send it everything there is. So it is
+    // not every presence that waits; but one of them has to.
+    const waits = async () => {
+      for (const show of ['away', 'dnd', 'xa', 'chat', 'away', 'dnd', 'xa', 'chat'] as const) {
+        await alice.probe();
+        await watcher.use(ping).ping();
+        other.setPresence({ show });
+        await until(() => byWatcher.at(-1) === show);
+        await watcher.use(ping).ping();
+        if (byAlice.at(-1) !== show) return show;
+      }
+      return assert.unreachable('no presence waits');
     };
 
     state.inactive();
-    await settled();
-    other.setPresence({ show: 'away' });
-    await until(() => byWatcher.at(-1) === 'away');
-    await watcher.use(ping).ping();
-    assert.is(byAlice.at(-1), null);
+    const first = await waits();
     state.active();
-    await until(() => byAlice.at(-1) === 'away');
+    await until(() => byAlice.at(-1) === first);
 
     state.inactive();
     events.length = 0;
     pull();
     await until(() => events.includes('resumed'));
-    await settled();
-    other.setPresence({ show: 'xa' });
-    await until(() => byWatcher.at(-1) === 'xa');
-    await watcher.use(ping).ping();
-    assert.is(byAlice.at(-1), 'away');
+    const second = await waits();
     state.active();
-    await until(() => byAlice.at(-1) === 'xa');
+    await until(() => byAlice.at(-1) === second);
   });
 
   test('carbons: what another resource hears and says, through a resumption, and no forged ones', async () => {
