@@ -35,7 +35,14 @@ export function describeFailure({ kind, stage, condition, text, cause, endpoint 
   const details = [condition, text, cause?.message].filter((detail) => detail !== undefined && detail !== '');
   const place = endpoint === undefined ? '' : `, ${endpoint.host}:${endpoint.port}`;
   const where = `${kind} failure (${stage}${place})`;
-  return details.length === 0 ? where : `${where}: ${oneLine([...new Set(details)].join(', '))}`;
+  return details.length === 0 ? where : `${where}: ${clipped(oneLine([...new Set(details)].join(', ')))}`;
+}
+
+/** Characters of what others say that are enough for a person; a server may say a megabyte. */
+const ENOUGH = 500;
+
+function clipped(text: string): string {
+  return text.length > ENOUGH ? `${text.slice(0, ENOUGH)}…` : text;
 }
 
 /** Line ends, control characters and changes of direction, by which a text could pretend to be another line of a log. */

@@ -31,6 +31,11 @@ const DESCRIPTIONS: readonly [failure: Failure, words: string][] = [
 
 for (const [given, words] of DESCRIPTIONS) test(words, () => assert.is(describeFailure(given), words));
 
+test('a server that has much to say is cut short', () => {
+  const given = failure('stream', 'backoff', { text: 'x'.repeat(1_000_000) });
+  assert.is(describeFailure(given), `stream failure (online): ${'x'.repeat(500)}…`);
+});
+
 test('a connection error says what failed, and by what', () => {
   const given = failure('network', 'backoff', { cause: CAUSE });
   const error = new ConnectionError(given);
