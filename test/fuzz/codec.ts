@@ -3,7 +3,7 @@ import type { Element } from '../../src/xml/element.ts';
 import { XmlError } from '../../src/xml/error.ts';
 import { ONLINE_LIMITS, type ParserLimits, StreamParser } from '../../src/xml/parser.ts';
 import { serialize } from '../../src/xml/serializer.ts';
-import { Chance, hash } from './chance.ts';
+import { Chance, hash } from '../chance.ts';
 import { documentOf } from './documents.ts';
 import { mutateXml } from './mutate.ts';
 import { attributesOf, piecesOf, toBytes, utf8 } from './pieces.ts';

@@ -1,7 +1,7 @@
 /** The loop: takes an input that is known, changes it, runs it, and keeps it when it reached what no other did. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Chance, hash } from './chance.ts';
+import { Chance, hash } from '../chance.ts';
 import { type Counter, Reached } from './coverage.ts';
 import { toBytes, toText } from './pieces.ts';
 import type { Target } from './target.ts';

@@ -1,5 +1,5 @@
 /** Mutations: of bytes, of XML as far as it can be made out, and of recordings line by line. */
-import type { Chance } from './chance.ts';
+import type { Chance } from '../chance.ts';
 import { attributesOf, endOf, piecesOf, utf8 } from './pieces.ts';
 
 /** Makes another text of one; `other` is one more of its kind, to take from. */

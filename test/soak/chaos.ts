@@ -1,8 +1,8 @@
 /** What goes wrong, by chance: with the cables often, with the servers now and then. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Chance } from '../chance.ts';
 import type { RealServer } from '../servers/servers.ts';
 import type { Cable, CutKind, Way } from './cable.ts';
-import type { Random } from './random.ts';
 
 const CUTS: readonly CutKind[] = ['fin', 'rst', 'silence', 'half-open client', 'half-open server'];
 
@@ -37,7 +37,7 @@ export type Toll = ReturnType<typeof emptyToll>;
 /** Troubles cables until told to stop. */
 export async function troubleCables(
   cables: readonly Cable[],
-  random: Random,
+  random: Chance,
   toll: Toll,
   signal: AbortSignal,
 ): Promise<void> {
@@ -71,7 +71,7 @@ export async function troubleCables(
   await Promise.all(going);
 }
 
-function someCut(random: Random, kind: CutKind): Parameters<Cable['cut']>[0] {
+function someCut(random: Chance, kind: CutKind): Parameters<Cable['cut']>[0] {
   const way = random.pick<Way>(['in', 'out']);
   return { kind, way, bytes: random.whole(1, 6_000), late: random.whole(0, 6_000) };
 }
@@ -79,7 +79,7 @@ function someCut(random: Random, kind: CutKind): Parameters<Cable['cut']>[0] {
 /** Troubles a server until told to stop; it runs when this resolves. */
 export async function troubleServer(
   server: RealServer,
-  random: Random,
+  random: Chance,
   toll: Toll,
   signal: AbortSignal,
 ): Promise<void> {

@@ -8,11 +8,11 @@
  * keeps what it cannot deliver for a later session, and nothing may ever arrive twice.
  */
 import { type Client, type Crossing, createClient, type Element, el, type InspectedClient } from '../../src/index.ts';
+import type { Chance } from '../chance.ts';
 import { PASSWORD } from '../servers/people.ts';
 import type { RealServer } from '../servers/servers.ts';
 import { Books, type FaultKind, Party } from './books.ts';
 import type { Cable } from './cable.ts';
-import type { Random } from './random.ts';
 
 const NS_RECEIPTS = 'urn:xmpp:receipts';
 
@@ -98,7 +98,7 @@ export interface Seat {
   readonly name: string;
   readonly server: RealServer;
   readonly cable: Cable;
-  readonly random: Random;
+  readonly random: Chance;
   readonly tally: Tally;
   /** Passes stanzas through filters that take their time. */
   readonly slowly: boolean;
@@ -111,7 +111,7 @@ export class Correspondent {
   readonly jid: string;
   /** What crossed the wire of late, and the events of the lifecycle. */
   readonly history: string[] = [];
-  readonly #random: Random;
+  readonly #random: Chance;
   readonly #tally: Tally;
   readonly #pens = new Map<string, Pen>();
   #ending = false;

@@ -5,6 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Chance } from '../chance.ts';
 import { PASSWORD } from '../servers/people.ts';
 import { type RealServer, startEjabberd, startProsody } from '../servers/servers.ts';
 import { type Books, FAULTS, type FaultKind } from './books.ts';
@@ -12,7 +13,6 @@ import { Cable } from './cable.ts';
 import { emptyToll, type Toll, troubleCables, troubleServer } from './chaos.ts';
 import { Correspondent, emptyTally, type Fault, type Tally } from './correspondent.ts';
 import { Memory } from './memory.ts';
-import { Random } from './random.ts';
 
 const PER_SERVER = 10;
 
@@ -140,7 +140,7 @@ class Run {
     for (let index = 0; index < PER_SERVER; index += 1) {
       const name = `${server.name.toLowerCase()}${index}`;
       await server.addAccount(name, PASSWORD);
-      const random = new Random(this.#plan.seed * 1_000 + 200 + this.#everybody.length);
+      const random = new Chance(this.#plan.seed * 1_000 + 200 + this.#everybody.length);
       // What is sent is on its way for a while, and can be lost there.
       const cable = new Cable(server.ports.starttls, random.whole(5, 50), (kind) => {
         this.#toll[kind] += 1;
@@ -164,7 +164,7 @@ class Run {
     const { ms, pace, seed } = this.#plan;
     const signal = AbortSignal.timeout(ms);
     setMaxListeners(0, signal);
-    const random = (part: number) => new Random(seed * 1_000 + part);
+    const random = (part: number) => new Chance(seed * 1_000 + part);
     await Promise.all([
       ...this.#everybody.map((one, index) => writeOn(one, pace, random(100 + index), signal)),
       troubleCables(
@@ -205,7 +205,7 @@ class Run {
   }
 }
 
-async function writeOn(one: Correspondent, pace: number, random: Random, signal: AbortSignal): Promise<void> {
+async function writeOn(one: Correspondent, pace: number, random: Chance, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await delay(random.next() * 2 * pace, undefined, { signal }).catch(() => {});
     one.write();

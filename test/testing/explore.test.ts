@@ -10,30 +10,16 @@ import {
   fails,
   type Happening,
   sends,
-  timers,
   within,
 } from '../../src/testing/explore.ts';
 import { suite } from '../harness.ts';
-import { asking } from './machine.ts';
+import { asking, everything } from './machine.ts';
 
 const test = suite('testing/explore');
 
-const options: ExploreOptions<typeof asking> = {
-  input: { max: 2 },
-  moves: [
-    sends({ type: 'ask' }),
-    sends({ type: 'stop' }),
-    done('answer', 2, 'even'),
-    done('answer', 3, 'odd'),
-    fails('answer', new Error('none')),
-    timers,
-  ],
-  key: ({ context }) => context.tries,
-};
-
 const broken = (some: Partial<ExploreOptions<typeof asking>>): Broken => {
   try {
-    explore(asking, { ...options, ...some });
+    explore(asking, { ...everything, ...some });
   } catch (error) {
     if (error instanceof Broken) return error;
     throw error;
@@ -44,7 +30,7 @@ const broken = (some: Partial<ExploreOptions<typeof asking>>): Broken => {
 const labels = (path: readonly { label: string }[]) => path.map(({ label }) => label);
 
 test('every state is found, with a way there, and every move that makes a difference', () => {
-  const { states, edges, truncated } = explore(asking, options);
+  const { states, edges, truncated } = explore(asking, everything);
   assert.not(truncated);
   const names = [...states.keys()].sort();
   assert.equal(names, ['failed 1', 'failed 2', 'idle 0', 'waiting (answer) 1', 'waiting (answer) 2']);
@@ -61,13 +47,13 @@ test('every state is found, with a way there, and every move that makes a differ
 });
 
 test('an edge names the transitions that were taken, what follows at once too', () => {
-  const { edges } = explore(asking, options);
+  const { edges } = explore(asking, everything);
   const timer = edges.find(({ from, move }) => from === 'waiting (answer) 1' && move.label === 'timer 1');
   assert.equal(timer?.taken, ['asking.waiting --xstate.after.1000.asking.waiting[0]', 'asking.judging --always[1]']);
 });
 
 test('a path can be gone again, and on from its end', () => {
-  const { states, along } = explore(asking, options);
+  const { states, along } = explore(asking, everything);
   for (const { key, path } of states.values()) {
     assert.is(
       along(path, (run) => run.key),
@@ -94,7 +80,7 @@ test('a monitor sees a run from its start, in order, and each run has its own', 
     runs.push(seen);
     return (happening: Happening) => void seen.push(happening);
   };
-  explore(asking, { ...options, monitors: { all: monitor } });
+  explore(asking, { ...everything, monitors: { all: monitor } });
   assert.ok(runs.length > 1);
   for (const run of runs) assert.is(run[0]?.type, 'settled');
   const words = (happening: Happening) => {
@@ -117,7 +103,7 @@ test('a monitor sees a run from its start, in order, and each run has its own', 
 test('a monitor hears of a move of which nothing came', () => {
   const ignored = new Set<string>();
   explore(asking, {
-    ...options,
+    ...everything,
     monitors: { all: () => (happening) => void (happening.type === 'ignored' && ignored.add(happening.label)) },
   });
   assert.equal([...ignored], ['stop']);
@@ -148,13 +134,13 @@ test('a machine that throws breaks, and the way there is told', () => {
     },
   });
   assert.throws(
-    () => explore(faulty, options),
+    () => explore(faulty, everything),
     (error: Broken) => error.what === 'the machine broke down' && /a defect\n {2}after: ask$/.test(error.message),
   );
 });
 
 test('a key that is too much is noticed, and a limit only passed where that is asked for', () => {
-  const endless = { ...options, input: { max: Infinity } };
+  const endless = { ...everything, input: { max: Infinity } };
   assert.throws(() => explore(asking, { ...endless, maxStates: 50 }), /asking: more than 50 states; what is left out/);
   assert.throws(() => explore(asking, { ...endless, maxDepth: 5 }), /asking: states more than 5 moves away/);
   const some = explore(asking, { ...endless, maxStates: 50, truncate: true });
@@ -165,7 +151,7 @@ test('a key that is too much is noticed, and a limit only passed where that is a
 });
 
 test('a child ends once, and only while it lives', () => {
-  const { states, along } = explore(asking, options);
+  const { states, along } = explore(asking, everything);
   along([], (run) => assert.equal(labels(run.moves), ['ask', 'stop']));
   const waiting = states.get('waiting (answer) 1')?.path ?? [];
   along(waiting, (run) => assert.equal(labels(run.moves), ['ask', 'stop', 'even', 'odd', 'answer fails', 'timer 1']));
@@ -176,7 +162,7 @@ test('a child ends once, and only while it lives', () => {
 test('a machine that is not the same twice is noticed', () => {
   let runs = 0;
   const moody = asking.provide({ guards: { worn: () => runs++ % 2 === 0 } });
-  assert.throws(() => explore(moody, options), /where it was|broke/);
+  assert.throws(() => explore(moody, everything), /where it was|broke/);
 });
 
 const app = setup({
@@ -202,7 +188,7 @@ const app = setup({
 test('what a machine has below it is explored with it, by moves of its own', () => {
   const { states } = explore(app, {
     input: { max: 1 },
-    moves: [sends({ type: 'open' }), sends({ type: 'close' }), within('helper', options.moves)],
+    moves: [sends({ type: 'open' }), sends({ type: 'close' }), within('helper', everything.moves)],
   });
   assert.equal([...states.keys()].sort(), [
     'closed',

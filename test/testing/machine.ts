@@ -1,5 +1,6 @@
 /** A machine to try the kit with: something is asked for, may take too long, is tried again, and given up. */
 import { assign, fromPromise, setup } from 'xstate';
+import { done, type ExploreOptions, fails, sends, timers } from '../../src/testing/explore.ts';
 
 export const asking = setup({
   types: {
@@ -45,3 +46,17 @@ export const asking = setup({
     failed: { type: 'final' },
   },
 });
+
+/** Everything that can happen to it, up to two tries. */
+export const everything: ExploreOptions<typeof asking> = {
+  input: { max: 2 },
+  moves: [
+    sends({ type: 'ask' }),
+    sends({ type: 'stop' }),
+    done('answer', 2, 'even'),
+    done('answer', 3, 'odd'),
+    fails('answer', new Error('none')),
+    timers,
+  ],
+  key: ({ context }) => context.tries,
+};

@@ -1,24 +1,13 @@
 import * as assert from 'uvu/assert';
 import { assign, setup } from 'xstate';
-import { done, explore, fails, type Move, sends, timers } from '../../src/testing/explore.ts';
+import { explore, type Move, sends } from '../../src/testing/explore.ts';
 import { coveringPaths } from '../../src/testing/paths.ts';
 import { suite } from '../harness.ts';
-import { asking } from './machine.ts';
+import { asking, everything } from './machine.ts';
 
 const test = suite('testing/paths');
 
-const exploration = explore(asking, {
-  input: { max: 2 },
-  moves: [
-    sends({ type: 'ask' }),
-    sends({ type: 'stop' }),
-    done('answer', 2, 'even'),
-    done('answer', 3, 'odd'),
-    fails('answer', new Error('none')),
-    timers,
-  ],
-  key: ({ context }) => context.tries,
-});
+const exploration = explore(asking, everything);
 
 /** What the moves of a path lead to and take, one after the other. */
 const gone = (path: readonly Move<typeof asking>[]) =>

@@ -20,9 +20,22 @@ export class Chance {
     return Math.floor(this.next() * end);
   }
 
+  /** A whole number from `least` to `most`. */
+  whole(least: number, most: number): number {
+    return least + this.below(most - least + 1);
+  }
+
   /** One of several, of which there is at least one. */
   pick<T>(list: readonly T[]): T {
     return list[this.below(list.length)] as T;
+  }
+
+  /** Draws for ever, all of `cards` before any comes again. */
+  *deck<T>(cards: readonly T[]): Generator<T, never> {
+    for (;;) {
+      const rest = [...cards];
+      while (rest.length > 0) yield rest.splice(this.below(rest.length), 1)[0] as T;
+    }
   }
 }
 
