@@ -1,6 +1,7 @@
 /** Tells what the statecharts of a client do as it happens: a line a state change. */
 import type { AnyMachineSnapshot, InspectionEvent, StateValue } from 'xstate';
 import type { Inspector } from '../client/inspect.ts';
+import { oneLine } from '../error.ts';
 
 /** Whether to use colour: on a terminal, unless the environment asks otherwise (no-color.org). */
 export function wantsColour(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv): boolean {
@@ -98,5 +99,5 @@ function reason(event: { type: string }): string {
     | undefined;
   const details = cause?.condition ?? cause?.text;
   // What a server says must not move the cursor of whoever reads it.
-  return details === undefined ? why : `${why}: ${details.replace(/\p{Cc}/gu, ' ')}`;
+  return details === undefined ? why : `${why}: ${oneLine(details)}`;
 }
